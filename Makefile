@@ -1,0 +1,51 @@
+# setup | demo | test | check | bench: each does what is missing of `setup` first, so any one of them is the only command.
+# `make demo CHECK=1` needs no screen; `make demo FILE=path/to.csv` imports a file of yours.
+
+PYTHON := .venv/bin/python
+SOURCES := weft_core tests examples scripts bench
+STAMPS := build/stamps
+READY := $(STAMPS)/python $(STAMPS)/node $(STAMPS)/chromium
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: setup demo test check bench format laws clean help
+
+help:
+	@sed -n 's/^# //p' Makefile | head -2
+
+setup: $(READY)
+
+$(STAMPS)/python: requirements.lock pyproject.toml scripts/setup_python
+	scripts/setup_python
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/node: package.json package-lock.json
+	npm ci --no-fund --no-audit --loglevel=error
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/chromium: scripts/chromium
+	scripts/chromium --install
+	@mkdir -p $(STAMPS) && touch $@
+
+demo: $(READY)
+	$(PYTHON) scripts/demo.py $(if $(CHECK),--check) $(if $(FILE),--file "$(FILE)")
+
+test: $(READY)
+	npm test --silent
+	$(PYTHON) -m pytest
+
+check: $(READY)
+	$(PYTHON) -m ruff format --check --quiet $(wildcard $(SOURCES))
+	$(PYTHON) -m ruff check --quiet $(wildcard $(SOURCES))
+	$(PYTHON) -m mypy
+	npm run --silent check
+
+format: $(READY)
+	$(PYTHON) -m ruff format --quiet $(wildcard $(SOURCES))
+	$(PYTHON) -m ruff check --quiet --fix $(wildcard $(SOURCES))
+	npm run --silent format
+
+bench: $(READY)
+	$(PYTHON) -m bench
+
+clean:
+	rm -rf build dist browser/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
