@@ -1,0 +1,423 @@
+"""Clients: start, signal and read runs on any store, with or without an engine running.
+
+Starting a run or sending a signal is one committed batch in the store plus a hint; an engine picks it up when there is
+one. `Engine` offers the same calls and joins its own commits to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from weft_core.errors import (
+    AlreadyExists,
+    Conflict,
+    DeclarationError,
+    RunCancelled,
+    RunClosed,
+    RunFailed,
+    RunNotFound,
+    RunTerminated,
+    RunTimedOut,
+)
+from weft_core.inspection import Inspection, inspect_fibers
+from weft_core.kernel.records import InboxKind, InboxRow, RunRecord, Status, dump, parse
+from weft_core.kernel.registered import install
+from weft_core.model.app import App, Workflow
+from weft_core.model.durations import Duration, instant_ms, milliseconds, to_datetime
+from weft_core.store import keys, open_store
+from weft_core.store.port import Batch, Row, Store
+
+RUN_ID_LENGTH_MAX = 200
+"""Characters in a run id."""
+CONFLICT_RETRIES_MAX = 1_000
+"""How often one client call is tried again when others write to the same run at the same moment."""
+POLL_INTERVAL_S = 0.5
+"""How long a client that waits for a run trusts the store's hints before it looks again."""
+
+IfExists = Literal["use", "fail", "restart_if_closed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """One run as `list` shows it. Instants are aware UTC."""
+
+    id: str
+    workflow: str
+    version: str
+    status: Status
+    created_at: datetime
+    started_at: datetime | None
+    closed_at: datetime | None
+    problem: dict[str, str] | None
+
+    @classmethod
+    def of(cls, record: RunRecord, status: Status | None = None) -> RunInfo:
+        return cls(
+            id=record.id,
+            workflow=record.workflow,
+            version=record.version,
+            status=status or record.status,
+            created_at=to_datetime(record.created_at),
+            started_at=None if record.started_at is None else to_datetime(record.started_at),
+            closed_at=None if record.closed_at is None else to_datetime(record.closed_at),
+            problem=record.problem,
+        )
+
+
+class RunHandle:
+    """One run, by id. Making a handle reads nothing."""
+
+    def __init__(self, client: Client, run_id: str) -> None:
+        self._client = client
+        self.id = run_id
+
+    def __repr__(self) -> str:
+        return f"<run {self.id}>"
+
+    async def result(self, *, timeout: Duration | None = None) -> Any:
+        """Wait for the run's end and give its result.
+
+        A failed run raises its own exception (class, arguments, cause, notes), or `RunFailed` when the class is
+        unknown here; a cancelled, terminated or timed-out one raises `RunCancelled`, `RunTerminated`, `RunTimedOut`.
+        `timeout` raises `TimeoutError` and leaves the run alone. A run parked with a problem raises `RunFailed`.
+        """
+        if timeout is None:
+            record = await self._client._wait_closed(self.id)
+        else:
+            async with asyncio.timeout(milliseconds(timeout) / 1000):
+                record = await self._client._wait_closed(self.id)
+        return self._client._outcome(record)
+
+    async def signal(self, name: str, payload: Any = None, *, id: str | None = None) -> None:
+        """Send a signal; it is durable when this returns. The same `id` again is accepted and does nothing more.
+
+        Raises `RunNotFound`, `RunClosed`, `CheckpointError` for a payload that cannot be stored.
+        """
+        text = self._client.app.codec.encode(payload, what=f"signal {name}")
+        await self._client._send(self.id, "signal", name=name, payload=text, id=id)
+
+    async def cancel(self, reason: str = "cancelled by a client") -> None:
+        """Ask the run to stop: `Cancelled` is raised in it, its `finally` blocks run. `RunClosed` when it has ended."""
+        await self._client._send(self.id, "cancel", name=reason)
+
+    async def terminate(self, reason: str = "terminated by a client") -> None:
+        """End the run at once, running none of its code."""
+        await self._client._send(self.id, "terminate", name=reason)
+
+    async def suspend(self, reason: str = "suspended by a client") -> None:
+        """Stop advancing the run until `resume`. Activities under way finish; their results are kept for later."""
+        await self._client._send(self.id, "suspend", name=reason)
+
+    async def resume(self) -> None:
+        """Let a suspended run go on."""
+        await self._client._send(self.id, "resume")
+
+    async def status(self) -> Status:
+        """The run's status now. `waiting`: nothing but time or the outside can move it."""
+        record = await self._client._record(self.id)
+        return await self._client._status(record)
+
+    async def info(self) -> RunInfo:
+        """What `list` shows of the run."""
+        record = await self._client._record(self.id)
+        return RunInfo.of(record, await self._client._status(record))
+
+    async def state(self) -> dict[str, Any]:
+        """The run's public state (`ctx.state`) as of its last commit."""
+        rows = await self._client.store.get([keys.run(self.id), keys.state(self.id)])
+        if keys.run(self.id) not in rows:
+            raise _not_found(self.id)
+        row = rows.get(keys.state(self.id))
+        value = {} if row is None else self._client.app.codec.decode(row.value)
+        assert isinstance(value, dict)
+        return value
+
+    async def history(self) -> list[dict[str, Any]]:
+        """What the run did, oldest first: the latest HISTORY_MAX entries."""
+        await self._client._record(self.id)
+        rows = await self._client._scan_all(keys.histories(self.id))
+        return sorted((parse(row.value, "history row") for row in rows), key=lambda entry: int(entry["n"]))
+
+    async def inspect(self) -> Inspection:
+        """The run's stacks and variables as stored, without running anything."""
+        record = await self._client._record(self.id)
+        rows = await self._client._scan_all(keys.fibers(self.id))
+        prefix = len(keys.fibers(self.id))
+        return inspect_fibers(
+            record, {keys.unquote(row.key[prefix:]): row.value for row in rows}, self._client.app.registry
+        )
+
+
+def _not_found(run_id: str) -> RunNotFound:
+    return RunNotFound(f"no run {run_id!r} in this store; `weft runs list` shows those there are")
+
+
+class Client:
+    """Starts, signals and reads runs on a store, without executing anything."""
+
+    def __init__(self, store: Store, app: App | None = None) -> None:
+        self.store = store
+        self.app = app or App("client")
+        install(self.app)
+
+    @classmethod
+    async def open(cls, url: str | Store, app: App | None = None) -> Client:
+        """A client on a store. `app` lets it check workflow names and read the app's own classes in results."""
+        return cls(await open_store(url) if isinstance(url, str) else url, app)
+
+    async def close(self) -> None:
+        """Close the store."""
+        await self.store.close()
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def handle(self, run_id: str) -> RunHandle:
+        """The handle of a run by id. Reads nothing; calls on it raise `RunNotFound` when there is none."""
+        return RunHandle(self, run_id)
+
+    async def start(
+        self,
+        workflow: Workflow[..., Any] | str,
+        /,
+        *args: Any,
+        id: str | None = None,
+        if_exists: IfExists = "use",
+        start_at: datetime | None = None,
+        start_after: Duration | None = None,
+        kwargs: dict[str, Any] | None = None,
+    ) -> RunHandle:
+        """Start a run; it is durable when this returns. Positional arguments go to the workflow after `ctx`.
+
+        Starting an id that exists gives that run when workflow and input agree, else raises `AlreadyExists`;
+        `if_exists="fail"` always raises, `"restart_if_closed"` replaces a run that has ended. `start_at` or
+        `start_after` delay the beginning. Raises `UnknownWorkflow`, `CheckpointError` for an input that cannot be stored.
+        """
+        name, version = self._workflow(workflow)
+        run_id = _run_id(id)
+        if start_at is not None and start_after is not None:
+            raise DeclarationError("give start_at or start_after, not both")
+        now = self._now_ms()
+        record = RunRecord(
+            id=run_id,
+            workflow=name,
+            version=version,
+            status="pending",
+            input=self.app.codec.encode([list(args), kwargs or {}], what=f"input of {name}"),
+            created_at=now,
+        )
+        if start_at is not None:
+            record.start_at = instant_ms(start_at)
+        elif start_after is not None:
+            record.start_at = now + milliseconds(start_after)
+        batch = Batch(
+            expect={keys.run(run_id): 0},
+            put={keys.run(run_id): record.to_json(), keys.ready(run_id): dump({"at": now})},
+        )
+        for _ in range(CONFLICT_RETRIES_MAX):
+            try:
+                await self._commit(batch, run_id)
+                return RunHandle(self, run_id)
+            except Conflict:
+                rows = await self.store.get([keys.run(run_id)])
+                row = rows.get(keys.run(run_id))
+                if row is None:
+                    batch.expect = {keys.run(run_id): 0}
+                    continue
+                if not self._existing(RunRecord.from_json(row.value), record, if_exists):
+                    return RunHandle(self, run_id)
+                batch.expect = {keys.run(run_id): row.version}
+                batch.delete_range = [(p, keys.prefix_end(p)) for p in (keys.histories(run_id), keys.seens(run_id))]
+                batch.delete = {keys.state(run_id)}
+        raise AlreadyExists(f"run {run_id!r} is being replaced by others over and over; give it another id")
+
+    def _existing(self, found: RunRecord, wanted: RunRecord, if_exists: IfExists) -> bool:
+        """Whether to replace the run found; False to use it. Raises `AlreadyExists`."""
+        if if_exists == "fail":
+            raise AlreadyExists(f"run {found.id!r} exists ({found.status}); if_exists='fail' was asked for")
+        if if_exists == "restart_if_closed" and found.closed:
+            return True
+        if found.workflow != wanted.workflow:
+            raise AlreadyExists(
+                f"run {found.id!r} exists and is a run of {found.workflow!r}, not {wanted.workflow!r}; give another id"
+            )
+        if parse_any(found.input) != parse_any(wanted.input):
+            raise AlreadyExists(f"run {found.id!r} of {found.workflow!r} exists with another input; give another id")
+        return False
+
+    async def list(
+        self,
+        *,
+        status: Status | Sequence[Status] | None = None,
+        workflow: str | None = None,
+        id_prefix: str = "",
+        limit: int = 100,
+    ) -> Sequence[RunInfo]:
+        """Runs in the order of their ids, filtered; at most `limit`."""
+        wanted = {status} if isinstance(status, str) else None if status is None else set(status)
+        found: list[RunInfo] = []
+        async for record in self._records():
+            if workflow is not None and record.workflow != workflow:
+                continue
+            if not record.id.startswith(id_prefix):
+                continue
+            shown = await self._status(record)
+            if wanted is not None and shown not in wanted:
+                continue
+            found.append(RunInfo.of(record, shown))
+            if len(found) >= limit:
+                break
+        return found
+
+    async def count(self, *, status: Status | Sequence[Status] | None = None, workflow: str | None = None) -> int:
+        """How many runs the same filters of `list` match."""
+        return len(await self.list(status=status, workflow=workflow, limit=1 << 62))
+
+    # --- inside --------------------------------------------------------------------------------------------------------
+
+    def _now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def _workflow(self, workflow: Workflow[..., Any] | str) -> tuple[str, str]:
+        if isinstance(workflow, str) and not self.app.workflows:
+            return workflow, "1"  # a client without an app cannot know the names; an engine will
+        found = self.app.find_workflow(workflow)
+        return found.name, found.version
+
+    async def _commit(self, batch: Batch, run_id: str) -> None:
+        await self.store.commit(batch)
+
+    async def _record(self, run_id: str) -> RunRecord:
+        rows = await self.store.get([keys.run(run_id)])
+        row = rows.get(keys.run(run_id))
+        if row is None:
+            raise _not_found(run_id)
+        return RunRecord.from_json(row.value)
+
+    async def _records(self) -> Any:
+        start, end = "run/", keys.prefix_end("run/")
+        while True:
+            rows = await self.store.scan(start, end)
+            for row in rows:
+                yield RunRecord.from_json(row.value)
+            if not rows:
+                return
+            start = rows[-1].key + "\x00"
+
+    async def _scan_all(self, prefix: str) -> list[Row]:
+        return await scan_all(self.store, prefix)
+
+    async def _status(self, record: RunRecord) -> Status:
+        if record.status != "running":
+            return record.status
+        for row in await self._scan_all(keys.fibers(record.id)):
+            if '"wait":{"op":"run"' in row.value:
+                return "running"
+        return "waiting"
+
+    async def _send(
+        self, run_id: str, kind: InboxKind, *, name: str = "", payload: str = "null", id: str | None = None
+    ) -> None:
+        run_key, seq_key, ready_key = keys.run(run_id), keys.seq(run_id), keys.ready(run_id)
+        wanted = [run_key, seq_key] if id is None else [run_key, seq_key, keys.seen(run_id, id)]
+        for _ in range(CONFLICT_RETRIES_MAX):
+            rows = await self.store.get(wanted)
+            run = rows.get(run_key)
+            if run is None:
+                raise _not_found(run_id)
+            record = RunRecord.from_json(run.value)
+            if record.closed:
+                raise RunClosed(f"run {run_id!r} has ended ({record.status}); the {kind} was not delivered")
+            if id is not None and keys.seen(run_id, id) in rows:
+                return
+            seq = rows.get(seq_key)
+            n = 1 if seq is None else int(parse(seq.value, "inbox counter")["n"]) + 1
+            now = self._now_ms()
+            row = InboxRow(n=n, kind=kind, name=name, payload=payload, id=id, at=now)
+            batch = Batch(
+                expect={run_key: run.version, seq_key: 0 if seq is None else seq.version},
+                put={seq_key: dump({"n": n}), keys.inbox(run_id, n): row.to_json(), ready_key: dump({"at": now})},
+            )
+            if id is not None:
+                batch.expect[keys.seen(run_id, id)] = 0
+                batch.put[keys.seen(run_id, id)] = dump({"at": now})
+            try:
+                await self._commit(batch, run_id)
+                return
+            except Conflict:
+                continue
+        raise Conflict(seq_key, expected=0, actual=0)
+
+    async def _wait_closed(self, run_id: str) -> RunRecord:
+        changed = asyncio.Event()
+        unwatch = self.store.watch(changed.set)
+        try:
+            while True:
+                record = await self._record(run_id)
+                if record.closed or record.problem is not None:
+                    return record
+                changed.clear()
+                try:
+                    await asyncio.wait_for(changed.wait(), POLL_INTERVAL_S)
+                except TimeoutError:
+                    pass
+        finally:
+            unwatch()
+
+    def _outcome(self, record: RunRecord) -> Any:
+        match record.status:
+            case "completed":
+                return self.app.codec.decode(record.result or "null")
+            case "cancelled":
+                raise RunCancelled(f"run {record.id!r} was cancelled: {record.cancel_reason}", run_id=record.id,
+                                   status="cancelled")
+            case "terminated":
+                raise RunTerminated(f"run {record.id!r} was terminated: {record.cancel_reason}", run_id=record.id,
+                                    status="terminated")
+            case "timed_out":
+                raise RunTimedOut(f"run {record.id!r} passed its workflow's timeout", run_id=record.id,
+                                  status="timed_out")
+            case "failed" if record.error is not None:
+                raise self.app.codec.decode_error(record.error)
+            case _:
+                problem = record.problem or {}
+                raise RunFailed(
+                    f"run {record.id!r} is parked ({problem.get('code', record.status)}): {problem.get('message', '')}",
+                    run_id=record.id,
+                    status=record.status,
+                )
+
+
+async def scan_all(store: Store, prefix: str) -> list[Row]:
+    """Every row under a prefix, however many."""
+    found: list[Row] = []
+    start, end = prefix, keys.prefix_end(prefix)
+    while True:
+        rows = await store.scan(start, end)
+        found += rows
+        if not rows or len(rows) < 1_000:
+            return found
+        start = rows[-1].key + "\x00"
+
+
+def parse_any(text: str) -> Any:
+    import json
+
+    return json.loads(text)
+
+
+def _run_id(run_id: str | None) -> str:
+    if run_id is None:
+        return os.urandom(10).hex()
+    if not isinstance(run_id, str) or not 1 <= len(run_id) <= RUN_ID_LENGTH_MAX:
+        raise DeclarationError(f"a run id must be a text of 1 to {RUN_ID_LENGTH_MAX} characters, not {run_id!r}")
+    return run_id

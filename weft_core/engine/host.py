@@ -1,0 +1,42 @@
+"""The door to the platform: time, timers, tasks and threads. Tests and browsers bring their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+TIMER_SPAN_MAX_MS = 30_000
+"""The longest time a platform timer is trusted for: clocks jump, machines sleep, browsers throttle."""
+
+
+class Host:
+    """The ordinary host: wall clock, asyncio, threads where the platform has them."""
+
+    threads = sys.platform != "emscripten"
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return time.time_ns() // 1_000_000
+
+    def call_at(self, at_ms: int, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back at about `at_ms`, at the latest after TIMER_SPAN_MAX_MS; gives the undo."""
+        delay = min(max(at_ms - self.now_ms(), 0), TIMER_SPAN_MAX_MS)
+        return asyncio.get_running_loop().call_later(delay / 1000, callback).cancel
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None], context: contextvars.Context) -> asyncio.Task[None]:
+        """Start an activity's attempt. Where Python can (3.12), it runs at once up to its first wait."""
+        loop = asyncio.get_running_loop()
+        if sys.version_info >= (3, 12):
+            return asyncio.Task(coroutine, loop=loop, context=context, eager_start=True)
+        return loop.create_task(coroutine, context=context)
+
+    async def in_thread(self, function: Callable[[], Any]) -> Any:
+        """Run a blocking function without stopping the event loop, where the platform has threads."""
+        if not self.threads:
+            return function()
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(None, context.run, function)

@@ -1,0 +1,148 @@
+"""Bringing a stored run into memory: reading its rows, pinning its code, and naming what is wrong when that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from weft_core.client import scan_all
+from weft_core.engine.rows import RunKeys
+from weft_core.errors import CodeChanged, DecodeError
+from weft_core.kernel.machine import Machine
+from weft_core.kernel.records import InboxRow, RunRecord, dump, parse
+from weft_core.model.app import Activity, App
+from weft_core.resume import compile_source
+from weft_core.store import keys
+from weft_core.store.port import Batch, Store
+
+
+@dataclass(slots=True, kw_only=True)
+class Loaded:
+    """A run in memory, with the versions of the rows that clients write too."""
+
+    machine: Machine
+    keys: RunKeys
+    ready_version: int = 0
+    seq_version: int = 0
+
+
+async def load_run(
+    store: Store, app: App, run: RunKeys, *, find_activity: Callable[[str], Activity[..., Any]], patient: bool
+) -> Loaded | None:
+    """The machine of a run that is still open, with its inbox delivered; None when there is none or it has ended.
+
+    Raises `DecodeError`, `CodeChanged` or `UnknownWorkflow` with nothing changed in the store.
+    """
+    rows = await store.get([run.run, run.state])
+    row = rows.get(run.run)
+    if row is None:
+        return None
+    record = RunRecord.from_json(row.value)
+    if record.closed:
+        return None
+    app.find_workflow(record.workflow)
+    fibers = await scan_all(store, run.fiber)
+    values = await scan_all(store, run.values)
+    skip = len(run.fiber)
+    texts = {keys.unquote(r.key[skip:]): r.value for r in fibers}
+    await pin_code(store, app, texts)
+    if record.problem is not None:
+        # It was parked because something was wrong; it is here again because somebody thinks it no longer is.
+        record.problem = None
+        record.status = "running" if record.started_at is not None else "pending"
+    state = rows.get(run.state)
+    machine = Machine.load(
+        record,
+        app,
+        find_activity=find_activity,
+        fibers=texts,
+        state=None if state is None else state.value,
+        values={r.key[len(run.values) :]: r.value for r in values},
+        patient=patient,
+    )
+    loaded = Loaded(machine=machine, keys=run)
+    await refresh_inbox(store, loaded)
+    return loaded
+
+
+async def refresh_inbox(store: Store, loaded: Loaded) -> None:
+    """Deliver what arrived since. The versions are read first: whatever comes later makes them stale, and is seen."""
+    run, machine = loaded.keys, loaded.machine
+    rows = await store.get([run.ready, run.seq])
+    loaded.ready_version = rows[run.ready].version if run.ready in rows else 0
+    seq_version = rows[run.seq].version if run.seq in rows else 0
+    if seq_version == loaded.seq_version:
+        return
+    loaded.seq_version = seq_version
+    start = f"{run.inbox}{machine.inbox_next:0{keys.INBOX_DIGITS}d}"
+    end = keys.prefix_end(run.inbox)
+    while True:
+        found = await store.scan(start, end)
+        machine.receive([InboxRow.from_json(int(r.key[len(run.inbox) :]), r.value) for r in found])
+        if not found:
+            return
+        start = found[-1].key + "\x00"
+
+
+async def store_units(store: Store, app: App) -> None:
+    """Keep the source of every unit of the app, so that runs can finish on the code they started with."""
+    units = {keys.unit(unit.digest): unit for unit in _units(app)}
+    present = await store.get(list(units))
+    batch = Batch()
+    for key, unit in units.items():
+        if key not in present:
+            batch.put[key] = dump(
+                {
+                    "name": unit.name,
+                    "source": unit.source,
+                    "filename": unit.filename,
+                    "first_line": unit.first_line,
+                }
+            )
+    if batch:
+        await store.commit(batch)
+
+
+def _units(app: App) -> list[Any]:
+    found = [workflow.unit for workflow in app.workflows.values()]
+    return found + [resumable.unit for resumable in app.resumables.values()]
+
+
+async def pin_code(store: Store, app: App, fibers: dict[str, str]) -> None:
+    """Compile the old source of every unit the frames name and the app no longer has in that version.
+
+    Raises `CodeChanged` when the source is not in the store or the function is gone from the app.
+    """
+    for fiber_id, text in fibers.items():
+        if '"frames"' not in text:
+            continue
+        for frame in parse(text, f"row of fiber {fiber_id}").get("frames", ()):
+            try:
+                name, digest = frame["unit"], frame["digest"]
+            except (KeyError, TypeError) as error:
+                raise DecodeError(f"a frame of fiber {fiber_id} is damaged: {error!r}") from error
+            if app.registry.unit(name, digest) is not None:
+                continue
+            current = next((unit for unit in _units(app) if unit.name == name), None)
+            if current is None:
+                raise CodeChanged(
+                    f"the run waits in {name!r}, which app {app.name!r} no longer declares; bring it back, or cancel "
+                    "the run"
+                )
+            rows = await store.get([keys.unit(digest)])
+            if keys.unit(digest) not in rows:
+                raise CodeChanged(
+                    f"the run waits in an earlier version of {name!r} whose source is not in this store; deploy that "
+                    "version again, or cancel the run"
+                )
+            old = parse(rows[keys.unit(digest)].value, "unit row")
+            app.registry.add_unit(
+                compile_source(
+                    old["source"],
+                    name=name,
+                    filename=old["filename"],
+                    first_line=old["first_line"],
+                    like=current,
+                )
+            )

@@ -1,0 +1,71 @@
+"""From a run's `Changes` to rows of one batch, and back from rows to a machine's parts."""
+
+from __future__ import annotations
+
+from weft_core.kernel.changes import Changes
+from weft_core.store import keys
+from weft_core.store.port import Batch
+
+
+class RunKeys:
+    """The keys of one run, made once: quoting on every step would cost more than the step."""
+
+    __slots__ = ("fiber", "history", "inbox", "ready", "run", "run_id", "seen", "seq", "state", "values")
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.run = keys.run(run_id)
+        self.fiber = keys.fibers(run_id)
+        self.state = keys.state(run_id)
+        self.values = keys.values(run_id)
+        self.seq = keys.seq(run_id)
+        self.inbox = keys.inboxes(run_id)
+        self.seen = keys.seens(run_id)
+        self.ready = keys.ready(run_id)
+        self.history = keys.histories(run_id)
+
+
+def add_changes(
+    batch: Batch, run: RunKeys, changes: Changes, *, ready_version: int, seq_version: int, ready_row: str
+) -> None:
+    """Add one run's changes to a batch that may hold those of other runs."""
+    put, delete = batch.put, batch.delete
+    if changes.record is not None:
+        put[run.run] = changes.record
+    if changes.state is not None:
+        put[run.state] = changes.state
+    for slot, text in changes.history.items():
+        put[f"{run.history}{slot:0{keys.SLOT_DIGITS}d}"] = text
+    for due, fiber_id in changes.timers_clear:
+        delete.add(keys.timer(due, run.run_id, fiber_id))
+    if changes.closed:
+        # The run may not close over something that arrived and was not looked at.
+        batch.expect[run.seq] = seq_version
+        batch.expect[run.ready] = ready_version
+        for prefix in (run.fiber, run.values, run.inbox, run.seen):
+            batch.delete_range.append((prefix, keys.prefix_end(prefix)))
+        delete.add(run.ready)
+        delete.add(run.seq)
+        return
+    for fiber_id, row in changes.fibers.items():
+        if row is None:
+            delete.add(run.fiber + fiber_id)
+        else:
+            put[run.fiber + fiber_id] = row
+    for due, fiber_id in changes.timers_set:
+        put[keys.timer(due, run.run_id, fiber_id)] = "{}"
+    for digest, value in changes.values.items():
+        if value is None:
+            delete.add(run.values + digest)
+        else:
+            put[run.values + digest] = value
+    for n in changes.consumed:
+        delete.add(f"{run.inbox}{n:0{keys.INBOX_DIGITS}d}")
+    if changes.parked:
+        if ready_version:
+            # Whoever sent something since has rewritten this row: then the run looks again before it parks.
+            batch.expect[run.ready] = ready_version
+            delete.add(run.ready)
+    elif not ready_version:
+        batch.expect[run.ready] = 0
+        put[run.ready] = ready_row

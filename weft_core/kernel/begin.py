@@ -1,0 +1,110 @@
+"""From operations to waits: what is stored when a workflow awaits something, before anything of it begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weft_core.errors import DeclarationError
+from weft_core.kernel.context import Task
+from weft_core.kernel.fibers import Fiber
+from weft_core.kernel.operations import Branches, Join, MapItems, RunActivity, Sleep, WaitForSignal
+from weft_core.kernel.waits import ActivityWait, BranchWait, JoinWait, SignalWait, SleepWait, Wait
+from weft_core.resume import Operation, capture, drop
+from weft_core.resume.values import FiberEncoder
+
+if TYPE_CHECKING:
+    from weft_core.kernel.machine import Machine
+
+
+def wait_for(machine: Machine, fiber: Fiber, operation: Operation[Any], made: list[Fiber]) -> Wait:
+    """The wait of an operation in a fiber. New child fibers, all queued, are appended to `made`.
+
+    Encodes everything that will be stored, so a value that cannot be raises `CheckpointError` before anything began.
+    """
+    match operation:
+        case RunActivity():
+            return _activity(machine, fiber, operation)
+        case Sleep():
+            return SleepWait(duration_ms=operation.duration_ms, until=operation.until_ms)
+        case WaitForSignal():
+            default = None
+            if operation.has_default:
+                default = machine.codec.encode(operation.default, what="default of wait_for_signal")
+            return SignalWait(name=operation.name, timeout_ms=operation.timeout_ms, default=default)
+        case Branches():
+            wait = BranchWait(
+                mode=operation.mode, first=fiber.count + 1, count=len(operation.branches), limit=operation.limit
+            )
+            fiber.count += wait.count
+            for index, branch in enumerate(operation.branches):
+                _branch(machine, f"{fiber.id}.{wait.first + index}", branch, made)
+            return wait
+        case MapItems():
+            items = machine.codec.encode(operation.items, what="items of ctx.map")
+            wait = BranchWait(
+                mode="all",
+                first=fiber.count + 1,
+                count=len(operation.items),
+                limit=operation.limit,
+                items=items,
+                target=operation.target,
+            )
+            fiber.count += wait.count
+            return wait
+        case Join() | Task():
+            task = operation.task if isinstance(operation, Join) else operation
+            return JoinWait(fiber_id=task.id)
+        case _:
+            raise DeclarationError(f"{type(operation).__name__} cannot be a branch; await it in the workflow itself")
+
+
+def _activity(machine: Machine, fiber: Fiber, operation: RunActivity) -> ActivityWait:
+    activity = machine.find_activity(operation.activity)
+    timeout_ms, total_ms = operation.timeout_ms, operation.total_timeout_ms
+    return ActivityWait(
+        operation_id=f"{fiber.id}:{fiber.next_number()}",
+        activity=operation.activity,
+        args=machine.codec.encode([list(operation.args), operation.kwargs], what=operation.activity),
+        retry=None if operation.retry is None else machine.codec.encode(operation.retry, what="retry"),
+        timeout_ms=activity.timeout_ms if timeout_ms is None else timeout_ms,
+        total_timeout_ms=activity.total_timeout_ms if total_ms is None else total_ms,
+        key=operation.key,
+    )
+
+
+def _branch(machine: Machine, fiber_id: str, branch: Any, made: list[Fiber]) -> Fiber:
+    child = Fiber(fiber_id)
+    child.queued = True
+    made.append(child)
+    if isinstance(branch, Operation):
+        child.wait = wait_for(machine, child, branch, made)
+    else:
+        encode_call(machine, child, branch)
+    return child
+
+
+def encode_call(machine: Machine, child: Fiber, call: Any) -> None:
+    """Make `child` the fiber that will run an unstarted call of a resumable function. Arguments are copied."""
+    child.encoder = FiberEncoder(machine.codec, machine.externals)
+    encoded = child.encoder.encode(capture(call))
+    machine.keep_values(child, encoded)
+    child.frames = encoded.text
+    drop(call)
+
+
+def map_child(machine: Machine, parent: Fiber, wait: BranchWait, index: int) -> Fiber:
+    """The child fiber of one item of a `ctx.map`, queued."""
+    assert wait.items is not None
+    if wait.decoded_items is None:
+        items = machine.codec.decode(wait.items)
+        assert isinstance(items, list)
+        wait.decoded_items = items
+    child = Fiber(f"{parent.id}.{wait.first + index}")
+    child.queued = True
+    kind, _, name = (wait.target or "").partition(":")
+    item = wait.decoded_items[index]
+    if kind == "activity":
+        child.wait = wait_for(machine, child, RunActivity(name, (item,), {}, None, None, None, None), [])
+    else:
+        encode_call(machine, child, machine.find_unit(name)(machine.context, item))
+    return child

@@ -1,0 +1,196 @@
+"""Moving a fiber: send what it waited for into its coroutine, until it waits again or ends.
+
+Order matters here, and is the whole of the promise: an operation's values are encoded, then the frames are captured and
+encoded, and only when both succeeded does anything of the operation begin. A `CheckpointError` is thrown into the
+workflow at the `await`, with nothing begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from weft_core.errors import Cancelled, CheckpointError, NotDurable, WeftError
+from weft_core.kernel import branches
+from weft_core.kernel.begin import wait_for
+from weft_core.kernel.context import Outcome
+from weft_core.kernel.fibers import Fiber, Scope
+from weft_core.kernel.operations import EnterTimeout, ExitTimeout, Join
+from weft_core.kernel.waits import Interrupt
+from weft_core.resume import Operation, capture, restore
+from weft_core.resume.values import FiberEncoder
+
+if TYPE_CHECKING:
+    from weft_core.kernel.machine import Machine
+
+
+def drive(machine: Machine, fiber: Fiber, kind: str, payload: Any) -> None:
+    """Deliver one thing to a fiber (see `Machine.move` for the kinds) and run it to its next wait or its end."""
+    if fiber.outcome is not None:
+        return
+    if fiber.frames is None:
+        _end_bare(machine, fiber, kind, payload)
+        return
+    coroutine = fiber.coroutine
+    if coroutine is None:
+        coroutine = revive(machine, fiber)
+    # After the frames live again, so that a task's handles in them hear of its outcome.
+    value, error = _received(machine, kind, payload)
+    machine.current = fiber
+    try:
+        _run(machine, fiber, coroutine, value, error)
+    finally:
+        machine.current = None
+
+
+def _run(
+    machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], value: Any, error: BaseException | None
+) -> None:
+    while True:
+        try:
+            operation = coroutine.send(value) if error is None else coroutine.throw(error)
+        except StopIteration as stop:
+            machine.finish_value(fiber, stop.value)
+            return
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as raised:
+            machine.finish_error(fiber, raised)
+            return
+        value = error = None
+        try:
+            match operation:
+                case EnterTimeout():
+                    value = _enter_timeout(machine, fiber, operation)
+                    continue
+                case ExitTimeout():
+                    error = _exit_timeout(machine, fiber, operation)
+                    value = False
+                    continue
+                case Join() if operation.task.outcome is not None:
+                    value, error = machine.open_outcome(operation.task.outcome)
+                    continue
+                case Operation():
+                    _park(machine, fiber, coroutine, operation)
+                    return
+                case _:
+                    capture(coroutine)  # names what was awaited, and where
+                    raise NotDurable(f"a workflow awaited something that yielded {operation!r}, which is not durable")
+        except WeftError as refusal:
+            error = refusal
+
+
+def _park(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], operation: Operation[Any]) -> None:
+    count = fiber.count
+    made: list[Fiber] = []
+    encoder = fiber.encoder
+    if encoder is None:
+        encoder = fiber.encoder = FiberEncoder(machine.codec, machine.externals)
+    try:
+        wait = wait_for(machine, fiber, operation, made)
+        encoded = encoder.encode(capture(coroutine))
+        machine.encode_state()
+    except BaseException:
+        fiber.count = count
+        for child in made:
+            machine.release(child)
+        raise
+    machine.keep_values(fiber, encoded)
+    fiber.coroutine = coroutine
+    fiber.frames = encoded.text
+    fiber.wait = wait
+    for child in made:
+        machine.fibers[child.id] = child
+        machine.touch(child)
+    machine.begin_tasks()
+    branches.begin(machine, fiber)
+    pending = machine.interrupt_next.pop(fiber.id, None)
+    if pending is not None:
+        branches.interrupt(machine, fiber, pending)
+
+
+def _received(machine: Machine, kind: str, payload: Any) -> tuple[Any, BaseException | None]:
+    """What the coroutine gets: a value to send, or an exception to throw. Always a copy of what is stored."""
+    match kind:
+        case "value":
+            return (None if payload is None else machine.codec.decode(payload)), None
+        case "outcome":
+            return machine.open_outcome(payload)
+        case "list":
+            results = []
+            for text in payload:
+                value, error = machine.open_outcome(text)
+                if error is not None:
+                    return None, error
+                results.append(value)
+            return results, None
+        case "settled":
+            settled = []
+            for text in payload:
+                value, error = machine.open_outcome(text)
+                settled.append(Outcome(error is None, value, error))
+            return settled, None
+        case "joined":
+            fiber_id, text = payload
+            machine.remember_task(fiber_id, text)
+            return machine.open_outcome(text)
+        case "interrupt":
+            return None, cancelled(payload)
+        case "throw":
+            return None, payload
+        case _:
+            raise AssertionError(kind)
+
+
+def cancelled(why: Interrupt) -> Cancelled:
+    error = Cancelled(why.reason)
+    if why.scope is not None:
+        error.scope = why.scope
+    return error
+
+
+def _end_bare(machine: Machine, fiber: Fiber, kind: str, payload: Any) -> None:
+    """A branch that is a bare operation ends with whatever it received."""
+    match kind:
+        case "outcome":
+            machine.finish_outcome(fiber, payload)
+        case "value":
+            machine.finish_outcome(fiber, f'{{"ok":{"null" if payload is None else payload}}}')
+        case _:
+            value, error = _received(machine, kind, payload)
+            if error is not None:
+                machine.finish_error(fiber, error)
+            else:
+                machine.finish_value(fiber, value)
+
+
+def revive(machine: Machine, fiber: Fiber) -> Coroutine[Any, Any, Any]:
+    """The live coroutine of a fiber, made from its stored frames. No user code runs."""
+    assert fiber.frames is not None
+    if fiber.encoder is None:
+        fiber.encoder = FiberEncoder(machine.codec, machine.externals)
+    frames = fiber.encoder.decode(fiber.frames, machine.load_value)
+    coroutine = restore(frames)
+    fiber.coroutine = coroutine
+    return coroutine
+
+
+def _enter_timeout(machine: Machine, fiber: Fiber, operation: EnterTimeout) -> Any:
+    scope = operation.scope
+    if scope.id:
+        raise CheckpointError("a ctx.timeout(…) can be entered once; make a new one for each `async with`")
+    scope.id = f"{fiber.id}!{fiber.next_number()}"
+    fiber.scopes.append(Scope(id=scope.id, due=machine.now + scope.duration_ms))
+    return scope
+
+
+def _exit_timeout(machine: Machine, fiber: Fiber, operation: ExitTimeout) -> BaseException | None:
+    scope_id = operation.scope.id
+    expired = any(scope.id == scope_id and scope.expired for scope in fiber.scopes)
+    fiber.scopes = [scope for scope in fiber.scopes if scope.id != scope_id]
+    error = operation.error
+    if expired and isinstance(error, Cancelled) and error.scope == scope_id:
+        timeout = TimeoutError(f"ctx.timeout of {operation.scope.duration_ms / 1000:g} s is over")
+        timeout.__cause__ = error
+        return timeout
+    return None

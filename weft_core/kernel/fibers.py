@@ -1,0 +1,125 @@
+"""One strand of a run: its frames, or what it waits for, or its outcome; and its row in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from weft_core.errors import DecodeError
+from weft_core.kernel.records import dump, parse
+from weft_core.kernel.waits import Wait, wait_from_json
+from weft_core.resume.values import FiberEncoder
+
+ROOT = "0"
+
+
+@dataclass(slots=True, kw_only=True)
+class Scope:
+    """A time limit (`async with ctx.timeout`) that a fiber is inside of."""
+
+    id: str
+    due: int
+    expired: bool = False
+
+
+class Fiber:
+    """One strand of a run.
+
+    `frames` is the text of its call stack, None for a branch that is a bare operation. `coroutine` is that stack as a
+    live object, made from the text when the fiber has to move. `outcome` is `{"ok": …}` or `{"error": …}` as text once
+    it ended. `count` numbers its operations and children. `task` marks a background branch, `queued` one that waits for
+    a free slot and has not begun, `stopped` a background branch that the end of the run has cancelled.
+    """
+
+    __slots__ = (
+        "coroutine",
+        "count",
+        "due",
+        "encoder",
+        "frames",
+        "id",
+        "outcome",
+        "parent_id",
+        "queued",
+        "scopes",
+        "stopped",
+        "task",
+        "values",
+        "wait",
+    )
+
+    def __init__(self, fiber_id: str, *, task: bool = False) -> None:
+        self.id = fiber_id
+        self.parent_id = fiber_id.rpartition(".")[0]
+        self.coroutine: Coroutine[Any, Any, Any] | None = None
+        self.frames: str | None = None
+        self.wait: Wait | None = None
+        self.encoder: FiberEncoder | None = None
+        self.scopes: list[Scope] = []
+        self.count = 0
+        self.due: int | None = None
+        self.values: frozenset[str] = frozenset()
+        self.outcome: str | None = None
+        self.task = task
+        self.queued = False
+        self.stopped = False
+
+    def next_number(self) -> int:
+        self.count += 1
+        return self.count
+
+    def next_due(self) -> int | None:
+        """When something of this fiber is due next: its wait or one of its time limits."""
+        if self.outcome is not None or self.queued:
+            return None
+        due = self.wait.due if self.wait is not None else None
+        for scope in self.scopes:
+            if not scope.expired and (due is None or scope.due < due):
+                due = scope.due
+        return due
+
+    def to_json(self, history: int) -> str:
+        text = f'{{"n":{self.count},"h":{history}'
+        if self.task:
+            text += ',"task":true'
+        if self.queued:
+            text += ',"queued":true'
+        if self.stopped:
+            text += ',"stopped":true'
+        if self.outcome is not None:
+            return f'{text},"done":{self.outcome}}}'
+        if self.scopes:
+            text += f',"scopes":{dump([[s.id, s.due, s.expired] for s in self.scopes])}'
+        if self.values:
+            text += f',"values":{dump(sorted(self.values))}'
+        if self.wait is not None:
+            text += f',"wait":{self.wait.to_json()}'
+        if self.frames is not None:
+            text += f',"frames":{self.frames}'
+        return text + "}"
+
+    @classmethod
+    def from_json(cls, fiber_id: str, text: str) -> tuple[Fiber, int]:
+        """The fiber of a row, and the number of history entries the run had when the row was written."""
+        raw = parse(text, f"row of fiber {fiber_id}")
+        try:
+            fiber = cls(fiber_id, task=bool(raw.get("task", False)))
+            fiber.count = int(raw["n"])
+            fiber.queued = bool(raw.get("queued", False))
+            fiber.stopped = bool(raw.get("stopped", False))
+            if "done" in raw:
+                fiber.outcome = dump(raw["done"])
+                return fiber, int(raw["h"])
+            fiber.scopes = [Scope(id=i, due=int(due), expired=bool(x)) for i, due, x in raw.get("scopes", ())]
+            fiber.values = frozenset(raw.get("values", ()))
+            if "wait" in raw:
+                fiber.wait = wait_from_json(raw["wait"])
+            if "frames" in raw:
+                fiber.frames = dump(raw["frames"])
+            if fiber.wait is None and fiber.frames is None:
+                raise DecodeError(f"the row of fiber {fiber_id} holds neither frames nor a wait")
+            fiber.due = fiber.next_due()
+            return fiber, int(raw["h"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DecodeError(f"the row of fiber {fiber_id} is damaged: {error!r}") from error

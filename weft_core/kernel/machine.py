@@ -1,0 +1,690 @@
+"""One run's state machine. Facts come in (start, activity results, the inbox, the time), changes come out.
+
+It holds no clock, no store and no event loop: `now` is given with each turn, and a turn's `Changes` grow until the
+engine says they are committed. Lost changes are not undone: the engine forgets the machine and loads the run again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from weft_core.errors import ActivityTimeout, Cancelled, CheckpointError, DecodeError, UnknownActivity
+from weft_core.kernel import branches
+from weft_core.kernel.begin import encode_call, wait_for
+from weft_core.kernel.changes import Changes, Dispatch, LogLine
+from weft_core.kernel.context import Context, Task, check_branch
+from weft_core.kernel.drive import cancelled, drive
+from weft_core.kernel.fibers import ROOT, Fiber
+from weft_core.kernel.records import HISTORY_MAX, InboxRow, RunRecord, dump
+from weft_core.kernel.waits import ActivityWait, Interrupt, SignalWait, SleepWait, Wait
+from weft_core.model.app import Activity, App, Resumable
+from weft_core.model.retry import DEFAULT, Retry
+from weft_core.resume import Operation, Unit
+from weft_core.resume import drop as drop_coroutine
+from weft_core.resume.values import EncodedFrames, Externals
+
+LOG_LINE_MAX = 2_000
+"""Characters kept of one line a workflow logs."""
+
+
+class Machine:
+    """The state machine of one run. `find_activity` is the engine's, which may know more than the app."""
+
+    def __init__(
+        self, record: RunRecord, app: App, *, find_activity: Callable[[str], Activity[..., Any]], patient: bool = False
+    ) -> None:
+        self.record = record
+        self.app = app
+        self.codec = app.codec
+        self.find_activity = find_activity
+        self.patient = patient
+        self.now = 0
+        self.state: dict[str, Any] = {}
+        self.context = Context(self, self.state)
+        self.externals = Externals({"ctx": self.context, "state": self.state})
+        self.fibers: dict[str, Fiber] = {}
+        self.queue: deque[tuple[Fiber, str, Any]] = deque()
+        self.current: Fiber | None = None
+        self.signals: dict[str, deque[InboxRow]] = {}
+        self.signal_waiters: dict[str, list[Fiber]] = {}
+        self.signal_order = 0
+        self.joiners: dict[str, list[Fiber]] = {}
+        self.interrupt_next: dict[str, Interrupt] = {}
+        self.new_tasks: list[Fiber] = []
+        self.handles: dict[str, list[Task]] = {}
+        self.more = False
+        self.activity_count = 0
+        self.inbox_next = 1
+        self.dispatch: set[str] = set()
+        self.abort: list[tuple[str, str]] = []
+        self._moved: dict[str, Fiber | None] = {}
+        self._due: dict[str, int] = {}
+        self._stored_due: dict[str, int] = {}
+        self._record_changed = False
+        self._state_text = "{}"
+        self._stored_state_text = "{}"
+        self._values: dict[str, str] = {}
+        self._value_uses: dict[str, int] = {}
+        self._value_changes: dict[str, str | None] = {}
+        self._consumed: list[int] = []
+        self._history: dict[int, str] = {}
+        self._history_count = record.history_count
+        self._logs: list[LogLine] = []
+
+    # --- loading ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def load(
+        cls,
+        record: RunRecord,
+        app: App,
+        *,
+        find_activity: Callable[[str], Activity[..., Any]],
+        fibers: Mapping[str, str],
+        state: str | None,
+        values: dict[str, str],
+        patient: bool = False,
+    ) -> Machine:
+        """The machine of a stored run. Raises `DecodeError` for damaged rows; nothing of the workflow runs."""
+        machine = cls(record, app, find_activity=find_activity, patient=patient)
+        machine._values = values
+        if state is not None:
+            loaded = app.codec.decode(state)
+            if not isinstance(loaded, dict):
+                raise DecodeError("the run's public state is not a dict; it was damaged outside of Weft")
+            machine.state.update(loaded)
+            machine._state_text = machine._stored_state_text = state
+        for fiber_id, text in fibers.items():
+            fiber, history = Fiber.from_json(fiber_id, text)
+            machine.fibers[fiber_id] = fiber
+            machine._history_count = max(machine._history_count, history)
+            for digest in fiber.values:
+                machine._value_uses[digest] = machine._value_uses.get(digest, 0) + 1
+            if fiber.due is not None:
+                machine._due[fiber_id] = fiber.due
+        if not record.closed and record.started_at is not None and record.timeout_at is not None:
+            machine._due[""] = record.timeout_at
+        elif not record.closed and record.started_at is None and record.start_at is not None:
+            machine._due[""] = record.start_at
+        machine._stored_due = dict(machine._armed())
+        waiting = [f for f in machine.fibers.values() if f.wait is not None and f.outcome is None and not f.queued]
+        waiting.sort(key=lambda f: f.wait.order if isinstance(f.wait, SignalWait) else 0)
+        machine.signal_order = max(
+            (f.wait.order for f in waiting if isinstance(f.wait, SignalWait)), default=machine.signal_order
+        )
+        for fiber in waiting:
+            # A fiber may have been forgotten by one before it (a join that was complete).
+            if fiber.id in machine.fibers and fiber.wait is not None:
+                branches.register(machine, fiber)
+        return machine
+
+    # --- facts -----------------------------------------------------------------------------------------------------
+
+    def receive(self, rows: Sequence[InboxRow]) -> None:
+        """Rows of the inbox in order of arrival. Rows that were received before are passed over."""
+        for row in rows:
+            if row.n < self.inbox_next:
+                continue
+            self.inbox_next = row.n + 1
+            if row.kind == "signal":
+                self.signals.setdefault(row.name, deque()).append(row)
+                self.offer(row.name)
+            else:
+                self._consumed.append(row.n)
+                self._command(row)
+
+    def _command(self, row: InboxRow) -> None:
+        match row.kind:
+            case "cancel":
+                if self.record.cancel_reason is None:
+                    self.record.cancel_reason = row.name or "cancelled"
+                    self._record_changed = True
+                    self.note("cancel_requested", name=self.record.cancel_reason)
+                    self._resume_if_suspended()
+                    if ROOT in self.fibers:
+                        branches.interrupt(self, self.fibers[ROOT], Interrupt(reason=self.record.cancel_reason))
+            case "terminate":
+                self.note("terminated", name=row.name)
+                self._close("terminated", row.name or "terminated")
+            case "suspend":
+                if self.record.status in ("running", "pending"):
+                    self.record.status = "suspended"
+                    self._record_changed = True
+                    self.note("suspended", name=row.name)
+            case "resume":
+                self.record.problem = None
+                self._resume_if_suspended()
+            case "signal":
+                raise AssertionError(row.kind)
+
+    def _resume_if_suspended(self) -> None:
+        if self.record.status != "suspended":
+            return
+        self.record.status = "running" if self.record.started_at is not None else "pending"
+        self._record_changed = True
+        self.note("resumed")
+        for fiber in list(self.fibers.values()):
+            match fiber.wait:
+                case ActivityWait() as wait if not fiber.queued:
+                    if wait.outcome is not None:
+                        self.settle_activity(fiber, wait, wait.outcome)
+                    elif wait.retry_at is None:
+                        self.dispatch.add(fiber.id)
+                case SignalWait() as wait:
+                    self.offer(wait.name)
+                case _:
+                    pass
+
+    def waits_for(self, fiber_id: str, operation_id: str, attempt: int) -> bool:
+        """Whether this attempt's result is still wanted."""
+        fiber = self.fibers.get(fiber_id)
+        wait = fiber.wait if fiber is not None else None
+        return (
+            isinstance(wait, ActivityWait)
+            and wait.operation_id == operation_id
+            and wait.attempt == attempt
+            and wait.retry_at is None
+            and wait.outcome is None
+        )
+
+    def activity_completed(self, fiber_id: str, operation_id: str, attempt: int, result: str, now: int) -> bool:
+        """An attempt returned `result` (text). False when nobody waits for it any more."""
+        if not self.waits_for(fiber_id, operation_id, attempt):
+            return False
+        self.now = now
+        fiber = self.fibers[fiber_id]
+        wait = fiber.wait
+        assert isinstance(wait, ActivityWait)
+        self.note("activity_completed", name=wait.activity, fiber=fiber_id, attempt=attempt)
+        self._hold_or_settle(fiber, wait, f'{{"ok":{result}}}')
+        return True
+
+    def activity_failed(self, fiber_id: str, operation_id: str, attempt: int, error: str, now: int) -> bool:
+        """An attempt raised. The retry policy decides: another attempt later, or the error goes to the workflow."""
+        if not self.waits_for(fiber_id, operation_id, attempt):
+            return False
+        self.now = now
+        fiber = self.fibers[fiber_id]
+        wait = fiber.wait
+        assert isinstance(wait, ActivityWait)
+        raised = self.codec.decode_error(error)
+        policy = self._policy(wait)
+        retry_at = None
+        if not policy.gives_up(raised, attempt):
+            retry_at = now + policy.delay_ms(attempt, salt=f"{self.record.id}/{operation_id}")
+        if retry_at is not None and wait.total_until is not None and retry_at >= wait.total_until:
+            retry_at = None
+            timeout = ActivityTimeout(
+                f"activity {wait.activity!r} did not succeed within {(wait.total_timeout_ms or 0) / 1000:g} s"
+            )
+            timeout.__cause__ = raised
+            raised = timeout
+        text = f"{type(raised).__name__}: {raised}"[:LOG_LINE_MAX]
+        if retry_at is not None:
+            self.note("activity_retried", name=wait.activity, fiber=fiber_id, attempt=attempt, error=text)
+            wait.attempt += 1
+            wait.retry_at = retry_at
+            self.touch(fiber)
+            return True
+        raised.add_note(f"activity {wait.activity!r} failed after {attempt} attempt{'s' if attempt != 1 else ''}")
+        self.note("activity_failed", name=wait.activity, fiber=fiber_id, attempt=attempt, error=text)
+        self._hold_or_settle(fiber, wait, f'{{"error":{self.codec.encode_error(raised)}}}')
+        return True
+
+    def heartbeat(self, fiber_id: str, operation_id: str, attempt: int, details: str) -> bool:
+        """Keep the details an attempt reported; the next attempt can read them."""
+        if not self.waits_for(fiber_id, operation_id, attempt):
+            return False
+        fiber = self.fibers[fiber_id]
+        assert isinstance(fiber.wait, ActivityWait)
+        fiber.wait.details = details
+        self.touch(fiber)
+        return True
+
+    def advance(self, now: int) -> None:
+        """One turn: fire what is due at `now`, then let every fiber that can move run to its next wait."""
+        self.now = now
+        record = self.record
+        if record.closed or record.status == "suspended":
+            return
+        if record.status == "pending":
+            if record.start_at is not None and now < record.start_at and record.cancel_reason is None:
+                if self._due.get("") != record.start_at:
+                    self._due[""] = record.start_at
+                return
+            self._begin_run()
+        self._fire_due()
+        self._drain()
+        self._close_if_ended()
+
+    # --- turns -----------------------------------------------------------------------------------------------------
+
+    def _begin_run(self) -> None:
+        record = self.record
+        workflow = self.app.find_workflow(record.workflow)
+        record.status = "running"
+        record.started_at = self.now
+        self._due.pop("", None)
+        if workflow.timeout_ms is not None:
+            record.timeout_at = self.now + workflow.timeout_ms
+            self._due[""] = record.timeout_at
+        self._record_changed = True
+        self.note("started", name=record.workflow)
+        root = Fiber(ROOT)
+        self.fibers[ROOT] = root
+        if record.cancel_reason is not None:
+            self.finish_error(root, Cancelled(record.cancel_reason))
+            return
+        try:
+            args, kwargs = self.codec.decode(record.input)  # type: ignore[misc]
+            call = workflow.unit(self.context, *args, **kwargs)
+        except (TypeError, ValueError) as error:
+            self.finish_error(root, error)
+            return
+        root.coroutine = call
+        root.frames = "[]"
+        self.queue.append((root, "value", None))
+
+    def _fire_due(self) -> None:
+        now = self.now
+        due = sorted((at, fiber_id) for fiber_id, at in self._due.items() if at <= now) if self._due else []
+        for _, fiber_id in due:
+            if fiber_id == "":
+                self._run_timed_out()
+                continue
+            fiber = self.fibers.get(fiber_id)
+            if fiber is not None:
+                self._fire_fiber(fiber)
+
+    def _fire_fiber(self, fiber: Fiber) -> None:
+        now = self.now
+        wait = fiber.wait
+        scopes = [s for s in fiber.scopes if not s.expired and s.due <= now]
+        first = min(scopes, key=lambda s: s.due) if scopes else None
+        # What was due first happens; at the same instant the wait itself wins, as the awaited thing did happen.
+        if wait is not None and wait.due is not None and wait.due <= now and (not first or wait.due <= first.due):
+            self._fire_wait(fiber, wait)
+        elif first is not None and wait is not None:
+            first.expired = True
+            self.note("timeout", name=first.id, fiber=fiber.id)
+            branches.interrupt(self, fiber, Interrupt(reason="ctx.timeout is over", scope=first.id))
+            self.touch(fiber)
+
+    def _fire_wait(self, fiber: Fiber, wait: Wait) -> None:
+        match wait:
+            case SleepWait():
+                self.note("slept", fiber=fiber.id)
+                self.move(fiber, "value", None)
+            case SignalWait():
+                branches.unregister(self, fiber)
+                self.note("signal_timed_out", name=wait.name, fiber=fiber.id)
+                if wait.default is not None:
+                    self.move(fiber, "value", wait.default)
+                else:
+                    self.move(fiber, "throw", TimeoutError(f"no signal {wait.name!r} arrived in time"))
+            case ActivityWait():
+                if wait.total_until is not None and self.now >= wait.total_until:
+                    error = ActivityTimeout(f"activity {wait.activity!r} did not succeed in its total time")
+                    self._hold_or_settle(fiber, wait, f'{{"error":{self.codec.encode_error(error)}}}')
+                else:
+                    wait.retry_at = None
+                    self.dispatch.add(fiber.id)
+                    self.touch(fiber)
+            case _:
+                raise AssertionError(wait)
+
+    def _run_timed_out(self) -> None:
+        self._due.pop("", None)
+        if self.record.timing_out:
+            return
+        self.record.timing_out = True
+        self._record_changed = True
+        self.note("timed_out")
+        if ROOT in self.fibers:
+            branches.interrupt(self, self.fibers[ROOT], Interrupt(reason="the run's timeout is over"))
+
+    def _drain(self) -> None:
+        queue = self.queue
+        while queue:
+            fiber, kind, payload = queue.popleft()
+            drive(self, fiber, kind, payload)
+            if self.new_tasks:
+                self.begin_tasks()
+
+    def _close_if_ended(self) -> None:
+        root = self.fibers.get(ROOT)
+        if root is None or root.outcome is None:
+            return
+        live = [f for f in self.fibers.values() if f.outcome is None]
+        while live:
+            # Background branches do not outlive the run; their `finally` blocks run first, and may wait.
+            before = len(self.queue)
+            for fiber in live:
+                if fiber.task and not fiber.stopped:
+                    fiber.stopped = True
+                    self.touch(fiber)
+                    branches.interrupt(self, fiber, Interrupt(reason="the run has ended"))
+            if len(self.queue) == before:
+                return
+            self._drain()
+            live = [f for f in self.fibers.values() if f.outcome is None]
+        outcome = root.outcome
+        if self.record.timing_out:
+            self._close("timed_out", "the run's timeout is over", outcome)
+        elif outcome.startswith('{"ok":'):
+            self._close("completed", "", outcome)
+        elif self.record.cancel_reason is not None and outcome.endswith(',"cancelled":true}'):
+            self._close("cancelled", self.record.cancel_reason, outcome)
+        else:
+            self._close("failed", "", outcome)
+
+    def _close(self, status: Any, reason: str, outcome: str | None = None) -> None:
+        record = self.record
+        record.status = status
+        record.closed_at = self.now
+        if outcome is not None and outcome.startswith('{"ok":'):
+            if status == "completed":
+                record.result = outcome[6:-1]
+        elif outcome is not None:
+            record.error = outcome[9:-1].removesuffix(',"cancelled":true')
+        if reason and record.cancel_reason is None and status == "terminated":
+            record.cancel_reason = reason
+        unread = sum(len(rows) for rows in self.signals.values())
+        self.note(status, **({"unread_signals": unread} if unread else {}))
+        record.history_count = self._history_count
+        self._record_changed = True
+        for fiber in self.fibers.values():
+            if isinstance(fiber.wait, ActivityWait) and fiber.outcome is None and not fiber.queued:
+                branches.unregister(self, fiber)
+        self.forget()
+        self.dispatch.clear()
+
+    # --- what fibers do to the run -----------------------------------------------------------------------------------
+
+    def move(self, fiber: Fiber, kind: str, payload: Any) -> None:
+        """A fiber's wait is over. Kinds: value (text), outcome (text), list / settled (texts), joined, interrupt, throw."""
+        fiber.wait = None
+        self.touch(fiber)
+        self.queue.append((fiber, kind, payload))
+
+    def touch(self, fiber: Fiber) -> None:
+        """The fiber's row changes with this turn."""
+        self._moved[fiber.id] = fiber
+        due = fiber.next_due()
+        if due != fiber.due:
+            fiber.due = due
+            if due is None:
+                self._due.pop(fiber.id, None)
+            else:
+                self._due[fiber.id] = due
+
+    def release(self, fiber: Fiber) -> None:
+        """The fiber is gone: its row, timer and values go with this turn."""
+        self._moved[fiber.id] = None
+        self._due.pop(fiber.id, None)
+        self._drop_values(fiber.values)
+        fiber.values = frozenset()
+        fiber.due = None
+        if fiber.coroutine is not None:
+            drop_coroutine(fiber.coroutine)
+            fiber.coroutine = None
+
+    def offer(self, name: str) -> None:
+        """Give buffered signals of a name to the fibers that wait for it, both first come, first served."""
+        waiters = self.signal_waiters.get(name)
+        rows = self.signals.get(name)
+        if self.record.status == "suspended":
+            return
+        while waiters and rows:
+            fiber = waiters.pop(0)
+            row = rows.popleft()
+            self._consumed.append(row.n)
+            self.note("signal_received", name=name, fiber=fiber.id)
+            self.move(fiber, "value", row.payload)
+        if rows is not None and not rows:
+            del self.signals[name]
+
+    def _hold_or_settle(self, fiber: Fiber, wait: ActivityWait, outcome: str) -> None:
+        if self.record.status == "suspended":
+            wait.outcome = outcome
+            self.touch(fiber)
+        else:
+            self.settle_activity(fiber, wait, outcome)
+
+    def settle_activity(self, fiber: Fiber, wait: ActivityWait, outcome: str) -> None:
+        self.activity_count -= 1
+        self.dispatch.discard(fiber.id)
+        self.move(fiber, "outcome", outcome)
+
+    def _policy(self, wait: ActivityWait) -> Retry:
+        if wait.retry is not None:
+            policy = self.codec.decode(wait.retry)
+            assert isinstance(policy, Retry)
+            return policy
+        try:
+            return self.find_activity(wait.activity).retry
+        except UnknownActivity:
+            return DEFAULT
+
+    def finish_value(self, fiber: Fiber, value: Any) -> None:
+        """The fiber returned. A value that cannot be stored is an error of the fiber instead."""
+        try:
+            text = self.codec.encode(value, what="return value")
+            if fiber.id == ROOT:
+                self.encode_state()
+        except CheckpointError as error:
+            self.finish_error(fiber, error)
+            return
+        self.finish_outcome(fiber, f'{{"ok":{text}}}')
+
+    def finish_error(self, fiber: Fiber, error: BaseException) -> None:
+        mark = ',"cancelled":true' if isinstance(error, Cancelled) else ""
+        self.finish_outcome(fiber, f'{{"error":{self.codec.encode_error(error)}{mark}}}')
+
+    def finish_cancelled(self, fiber: Fiber, why: Interrupt) -> None:
+        self.finish_error(fiber, cancelled(why))
+
+    def finish_outcome(self, fiber: Fiber, outcome: str) -> None:
+        fiber.outcome = outcome
+        fiber.coroutine = None
+        fiber.encoder = None
+        fiber.frames = None
+        fiber.wait = None
+        fiber.scopes = []
+        fiber.queued = False
+        self._drop_values(fiber.values)
+        fiber.values = frozenset()
+        self.interrupt_next.pop(fiber.id, None)
+        self.touch(fiber)
+        branches.ended(self, fiber, failed=not outcome.startswith('{"ok":'))
+
+    def open_outcome(self, text: str) -> tuple[Any, BaseException | None]:
+        """The value and no error, or no value and the error, of an outcome's text."""
+        if text.startswith('{"ok":'):
+            return self.codec.decode(text[6:-1]), None
+        return None, self.codec.decode_error(text[9:-1].removesuffix(',"cancelled":true'))
+
+    # --- tasks -------------------------------------------------------------------------------------------------------
+
+    def start_task(self, branch: Any) -> Task:
+        check_branch(branch)
+        parent = self.current
+        if parent is None:
+            raise CheckpointError("ctx.start works while the workflow runs, not from a callback")
+        if isinstance(branch, Task):
+            return branch
+        child = Fiber(f"{parent.id}.{parent.next_number()}", task=True)
+        child.queued = True
+        made: list[Fiber] = []
+        if isinstance(branch, Operation):
+            child.wait = wait_for(self, child, branch, made)
+        else:
+            encode_call(self, child, branch)
+        for fiber in (child, *made):
+            self.fibers[fiber.id] = fiber
+            self.touch(fiber)
+        self.new_tasks.append(child)
+        return Task(self.context, child.id)
+
+    def begin_tasks(self) -> None:
+        tasks, self.new_tasks = self.new_tasks, []
+        for fiber in tasks:
+            if fiber.queued and fiber.outcome is None:
+                branches.begin(self, fiber)
+
+    def task_done(self, fiber_id: str) -> bool:
+        fiber = self.fibers.get(fiber_id)
+        return fiber is None or fiber.outcome is not None
+
+    def cancel_task(self, fiber_id: str, reason: str) -> None:
+        fiber = self.fibers.get(fiber_id)
+        if fiber is not None:
+            branches.interrupt(self, fiber, Interrupt(reason=reason))
+
+    def remember_task(self, fiber_id: str, outcome: str) -> None:
+        """A join consumed the task's row; the handles that live in this run answer from the outcome they now hold."""
+        for task in self.handles.pop(fiber_id, ()):
+            task.outcome = outcome
+
+    # --- values, state, names ----------------------------------------------------------------------------------------
+
+    def keep_values(self, fiber: Fiber, encoded: EncodedFrames) -> None:
+        """Account for the large values a fiber's frames refer to: write new ones, delete those nobody uses."""
+        used = encoded.used_values
+        if used == fiber.values:
+            return
+        for digest in used - fiber.values:
+            uses = self._value_uses.get(digest, 0)
+            self._value_uses[digest] = uses + 1
+            if uses == 0 and digest in encoded.new_values:
+                self._value_changes[digest] = encoded.new_values[digest]
+        self._drop_values(fiber.values - used)
+        fiber.values = used
+
+    def _drop_values(self, digests: frozenset[str]) -> None:
+        for digest in digests:
+            self._value_uses[digest] -= 1
+            if not self._value_uses[digest]:
+                del self._value_uses[digest]
+                self._value_changes[digest] = None
+
+    def load_value(self, digest: str) -> str:
+        """The text of a stored large value."""
+        text = self._values.get(digest) or self._value_changes.get(digest)
+        if text is None:
+            raise DecodeError(f"the large value {digest} of run {self.record.id!r} is missing from the store")
+        return text
+
+    def encode_state(self) -> None:
+        if self.state or self._state_text != "{}":
+            self._state_text = self.codec.encode(self.state, what="ctx.state")
+
+    def activity_name(self, activity: Any) -> str:
+        if isinstance(activity, str):
+            return self.find_activity(activity).name
+        name = getattr(activity, "name", None)
+        if not isinstance(activity, Activity) or name is None:
+            raise UnknownActivity(
+                f"{activity!r} is not an activity: decorate the function with @app.activity and pass it, or its name"
+            )
+        return self.find_activity(activity.name).name
+
+    def map_target(self, target: Any) -> str:
+        if isinstance(target, Resumable):
+            return f"unit:{target.name}"
+        return f"activity:{self.activity_name(target)}"
+
+    def find_unit(self, name: str) -> Unit:
+        found = self.app.resumables.get(name) or self.app.workflows.get(name)
+        if found is None:
+            raise DecodeError(f"app {self.app.name!r} no longer has the resumable function {name!r}")
+        return found.unit
+
+    # --- history -------------------------------------------------------------------------------------------------------
+
+    def note(self, kind: str, **facts: Any) -> None:
+        """An entry of the run's history, for people."""
+        n = self._history_count
+        self._history_count = n + 1
+        extra = "".join(f',"{name}":{dump(value)}' for name, value in facts.items())
+        self._history[n % HISTORY_MAX] = f'{{"n":{n},"at":{self.now},"kind":"{kind}"{extra}}}'
+
+    def log(self, level: str, message: str) -> None:
+        line = str(message)[:LOG_LINE_MAX]
+        self._logs.append(LogLine(level=level, message=line))
+        self.note("log", level=level, message=line)
+
+    # --- changes -------------------------------------------------------------------------------------------------------
+
+    def changes(self) -> Changes:
+        """Everything since the last `committed`, to be written in one batch."""
+        closed = self.record.closed
+        result = Changes(
+            consumed=self._consumed,
+            history=self._history,
+            logs=self._logs,
+            closed=closed,
+            abort=self.abort,
+        )
+        if self._record_changed:
+            result.record = self.record.to_json()
+        if self._state_text != self._stored_state_text:
+            result.state = self._state_text
+        stored, due = self._stored_due, self._armed()
+        if stored or due:
+            result.timers_clear = {(at, f) for f, at in stored.items() if due.get(f) != at}
+            result.timers_set = {(at, f) for f, at in due.items() if stored.get(f) != at}
+        if closed:
+            return result
+        count = self._history_count
+        for fiber_id, fiber in self._moved.items():
+            result.fibers[fiber_id] = None if fiber is None else fiber.to_json(count)
+        result.values = self._value_changes
+        result.dispatch = [self._dispatch(fiber_id) for fiber_id in self.dispatch]
+        result.parked = self.activity_count == 0 or self.record.status == "suspended"
+        return result
+
+    def _dispatch(self, fiber_id: str) -> Dispatch:
+        wait = self.fibers[fiber_id].wait
+        assert isinstance(wait, ActivityWait)
+        return Dispatch(
+            fiber_id=fiber_id,
+            operation_id=wait.operation_id,
+            activity=wait.activity,
+            args=wait.args,
+            attempt=wait.attempt,
+            key=wait.key or f"{self.record.id}/{wait.operation_id}",
+            timeout_ms=wait.timeout_ms,
+            total_until_ms=wait.total_until,
+            details=wait.details,
+        )
+
+    def _armed(self) -> dict[str, int]:
+        """The due times that stand in the store: none while nothing may fire."""
+        return {} if self.record.closed or self.record.status == "suspended" else self._due
+
+    def committed(self) -> None:
+        """The last `changes()` are durable."""
+        self._record_changed = False
+        self._stored_state_text = self._state_text
+        self._moved = {}
+        if self._stored_due or self._due:
+            self._stored_due = dict(self._armed())
+        if self._value_changes and any(f.queued and f.frames for f in self.fibers.values()):
+            # Branches that have not begun will be made from their text, large values included.
+            self._values.update({d: t for d, t in self._value_changes.items() if t is not None})
+        self._value_changes = {}
+        self._consumed = []
+        self._history = {}
+        self._logs = []
+        self.dispatch = set()
+        self.abort = []
+
+    def forget(self) -> None:
+        """Drop every live coroutine without running any of the user's code."""
+        for fiber in self.fibers.values():
+            if fiber.coroutine is not None:
+                drop_coroutine(fiber.coroutine)
+                fiber.coroutine = None

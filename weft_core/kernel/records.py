@@ -1,0 +1,173 @@
+"""The documents that stand in the store, as JSON text; `browser/src/records.ts` is the same in TypeScript.
+
+run record      {"id", "workflow", "version", "status", "input": [args, kwargs], "created_at", …}; times are ms since 1970
+inbox row       {"kind": "signal" | "cancel" | "terminate" | "suspend" | "resume", "name", "payload", "id", "at"}
+fiber row       {"n", "h", "wait": {…} | "done": {"ok": value} or {"error": error}, "frames": [...], …}
+history row     {"n", "at", "kind", …}
+
+`input`, `payload`, `ok`, `result` are values as the codec writes them: plain JSON for plain data.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from weft_core.errors import DecodeError
+
+Status = Literal[
+    "pending",
+    "running",
+    "waiting",
+    "suspended",
+    "completed",
+    "failed",
+    "cancelled",
+    "terminated",
+    "timed_out",
+    "moved",
+]
+CLOSED: frozenset[str] = frozenset({"completed", "failed", "cancelled", "terminated", "timed_out", "moved"})
+OPEN: frozenset[str] = frozenset({"pending", "running", "waiting", "suspended"})
+
+HISTORY_MAX = 100
+"""History entries kept for a run; the oldest is overwritten. Stored bytes must not follow the number of steps."""
+
+InboxKind = Literal["signal", "cancel", "terminate", "suspend", "resume"]
+
+_INBOX_KINDS = frozenset({"signal", "cancel", "terminate", "suspend", "resume"})
+
+
+def parse(text: str, what: str) -> dict[str, Any]:
+    """A stored JSON object, or `DecodeError` that names what it was meant to be."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(f"the {what} is not JSON ({error}); it was damaged outside of Weft") from error
+    if not isinstance(value, dict):
+        raise DecodeError(f"the {what} is not a JSON object; it was damaged outside of Weft")
+    return value
+
+
+def dump(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+@dataclass(slots=True, kw_only=True)
+class RunRecord:
+    """One run, as clients list it. `input`, `result` and `error` hold codec text; instants are ms since 1970."""
+
+    id: str
+    workflow: str
+    version: str
+    status: Status
+    input: str
+    created_at: int
+    start_at: int | None = None
+    started_at: int | None = None
+    closed_at: int | None = None
+    timeout_at: int | None = None
+    timing_out: bool = False
+    cancel_reason: str | None = None
+    result: str | None = None
+    error: str | None = None
+    problem: dict[str, str] | None = None
+    history_count: int = 0
+
+    @property
+    def closed(self) -> bool:
+        return self.status in CLOSED
+
+    def to_json(self) -> str:
+        parts = [
+            f'{{"id":{dump(self.id)},"workflow":{dump(self.workflow)},"version":{dump(self.version)},'
+            f'"status":"{self.status}","input":{self.input},"created_at":{self.created_at}'
+        ]
+        if self.start_at is not None:
+            parts.append(f'"start_at":{self.start_at}')
+        if self.started_at is not None:
+            parts.append(f'"started_at":{self.started_at}')
+        if self.closed_at is not None:
+            parts.append(f'"closed_at":{self.closed_at}')
+        if self.timeout_at is not None:
+            parts.append(f'"timeout_at":{self.timeout_at}')
+        if self.timing_out:
+            parts.append('"timing_out":true')
+        if self.cancel_reason is not None:
+            parts.append(f'"cancel_reason":{dump(self.cancel_reason)}')
+        if self.result is not None:
+            parts.append(f'"result":{self.result}')
+        if self.error is not None:
+            parts.append(f'"error":{self.error}')
+        if self.problem is not None:
+            parts.append(f'"problem":{dump(self.problem)}')
+        if self.history_count:
+            parts.append(f'"history_count":{self.history_count}')
+        return ",".join(parts) + "}"
+
+    @classmethod
+    def from_json(cls, text: str) -> RunRecord:
+        raw = parse(text, "run record")
+        try:
+            status = raw["status"]
+            if status not in CLOSED and status not in OPEN:
+                raise DecodeError(f"a run record has the unknown status {status!r}")
+            return cls(
+                id=_text(raw, "id"),
+                workflow=_text(raw, "workflow"),
+                version=str(raw.get("version", "1")),
+                status=cast(Status, status),
+                input=dump(raw["input"]),
+                created_at=int(raw["created_at"]),
+                start_at=raw.get("start_at"),
+                started_at=raw.get("started_at"),
+                closed_at=raw.get("closed_at"),
+                timeout_at=raw.get("timeout_at"),
+                timing_out=bool(raw.get("timing_out", False)),
+                cancel_reason=raw.get("cancel_reason"),
+                result=dump(raw["result"]) if "result" in raw else None,
+                error=dump(raw["error"]) if "error" in raw else None,
+                problem=raw.get("problem"),
+                history_count=int(raw.get("history_count", 0)),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DecodeError(f"a run record lacks or garbles {error}; it was damaged outside of Weft") from error
+
+
+def _text(raw: dict[str, Any], name: str) -> str:
+    value = raw[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name!r}")
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    """Something that arrived for a run: a signal, or a command. `n` is its place in the order of arrival."""
+
+    n: int
+    kind: InboxKind
+    name: str = ""
+    payload: str = "null"
+    id: str | None = None
+    at: int = 0
+
+    def to_json(self) -> str:
+        ident = f',"id":{dump(self.id)}' if self.id is not None else ""
+        return f'{{"kind":"{self.kind}","name":{dump(self.name)},"payload":{self.payload}{ident},"at":{self.at}}}'
+
+    @classmethod
+    def from_json(cls, n: int, text: str) -> InboxRow:
+        raw = parse(text, "inbox row")
+        kind = raw.get("kind")
+        if kind not in _INBOX_KINDS:
+            raise DecodeError(f"an inbox row has the unknown kind {kind!r}")
+        return cls(
+            n=n,
+            kind=cast(InboxKind, kind),
+            name=str(raw.get("name", "")),
+            payload=dump(raw.get("payload")),
+            id=raw.get("id"),
+            at=int(raw.get("at", 0)),
+        )

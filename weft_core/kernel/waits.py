@@ -1,0 +1,268 @@
+"""What a fiber can wait for, as durable data. A wait is made from an operation, stored in the fiber's row, read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from weft_core.errors import DecodeError
+from weft_core.kernel.operations import BranchMode
+from weft_core.kernel.records import dump
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupt:
+    """Why a fiber is being cancelled. `scope` is the id of the time limit that ran out, None for a cancellation."""
+
+    reason: str
+    scope: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"reason": self.reason, "scope": self.scope}
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any] | None) -> Interrupt | None:
+        return None if raw is None else cls(reason=str(raw["reason"]), scope=raw["scope"])
+
+
+@dataclass(slots=True, kw_only=True)
+class ActivityWait:
+    """An activity under way, or waiting for its next attempt at `retry_at`.
+
+    `outcome` is held only while the run is suspended: the result arrived, nobody may receive it yet.
+    """
+
+    operation_id: str
+    activity: str
+    args: str
+    attempt: int = 1
+    retry_at: int | None = None
+    retry: str | None = None
+    timeout_ms: int | None = None
+    total_timeout_ms: int | None = None
+    total_until: int | None = None
+    key: str | None = None
+    details: str | None = None
+    outcome: str | None = None
+
+    def begin(self, now: int) -> None:
+        if self.total_timeout_ms is not None and self.total_until is None:
+            self.total_until = now + self.total_timeout_ms
+
+    @property
+    def due(self) -> int | None:
+        if self.retry_at is None:
+            return None  # an attempt is under way: the engine watches its time limit
+        return self.retry_at if self.total_until is None else min(self.retry_at, self.total_until)
+
+    def to_json(self) -> str:
+        text = (
+            f'{{"op":"run","id":"{self.operation_id}","activity":{dump(self.activity)},"args":{self.args},'
+            f'"attempt":{self.attempt}'
+        )
+        if self.retry_at is not None:
+            text += f',"retry_at":{self.retry_at}'
+        if self.retry is not None:
+            text += f',"retry":{self.retry}'
+        if self.timeout_ms is not None:
+            text += f',"timeout_ms":{self.timeout_ms}'
+        if self.total_timeout_ms is not None:
+            text += f',"total_timeout_ms":{self.total_timeout_ms}'
+        if self.total_until is not None:
+            text += f',"total_until":{self.total_until}'
+        if self.key is not None:
+            text += f',"key":{dump(self.key)}'
+        if self.details is not None:
+            text += f',"details":{self.details}'
+        if self.outcome is not None:
+            text += f',"outcome":{self.outcome}'
+        return text + "}"
+
+    @property
+    def label(self) -> str:
+        return self.activity
+
+
+@dataclass(slots=True, kw_only=True)
+class SleepWait:
+    """A durable timer. `until` is set when the wait begins, which for a queued branch is later than its making."""
+
+    duration_ms: int | None = None
+    until: int | None = None
+
+    def begin(self, now: int) -> None:
+        if self.until is None:
+            self.until = now + (self.duration_ms or 0)
+
+    @property
+    def due(self) -> int | None:
+        return self.until
+
+    def to_json(self) -> str:
+        return f'{{"op":"sleep","duration_ms":{dump(self.duration_ms)},"until":{dump(self.until)}}}'
+
+    @property
+    def label(self) -> str:
+        return "sleep"
+
+
+@dataclass(slots=True, kw_only=True)
+class SignalWait:
+    """Waiting for a signal. `order` is the place among all waits for signals of the run: first come, first served."""
+
+    name: str
+    timeout_ms: int | None = None
+    until: int | None = None
+    default: str | None = None
+    order: int = 0
+
+    def begin(self, now: int) -> None:
+        if self.timeout_ms is not None and self.until is None:
+            self.until = now + self.timeout_ms
+
+    @property
+    def due(self) -> int | None:
+        return self.until
+
+    def to_json(self) -> str:
+        text = f'{{"op":"signal","name":{dump(self.name)},"order":{self.order}'
+        if self.timeout_ms is not None:
+            text += f',"timeout_ms":{self.timeout_ms},"until":{dump(self.until)}'
+        if self.default is not None:
+            text += f',"default":{self.default}'
+        return text + "}"
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+
+@dataclass(slots=True, kw_only=True)
+class BranchWait:
+    """Waiting for child fibers `first` … `first + count - 1`.
+
+    A map makes its children as slots come free: `items` (text of the list) and `target` say from what. `chosen` is the
+    child whose outcome decides (a race's winner, the first error); `interrupt` why the fiber itself is being cancelled.
+    `left` and `made` are counted in memory and recounted from the children's rows after a restart, so a finishing
+    child never rewrites its parent.
+    """
+
+    mode: BranchMode
+    first: int
+    count: int
+    limit: int | None = None
+    items: str | None = None
+    target: str | None = None
+    chosen: str | None = None
+    interrupt: Interrupt | None = None
+    left: int = 0
+    made: int = 0
+    waiting: list[str] = field(default_factory=list)
+    decoded_items: list[Any] | None = None
+
+    def begin(self, now: int) -> None:
+        pass
+
+    @property
+    def due(self) -> int | None:
+        return None
+
+    @property
+    def stopping(self) -> bool:
+        return self.chosen is not None or self.interrupt is not None
+
+    def to_json(self) -> str:
+        text = f'{{"op":"{self.mode}","first":{self.first},"count":{self.count}'
+        if self.limit is not None:
+            text += f',"limit":{self.limit}'
+        if self.items is not None:
+            text += f',"items":{self.items},"target":{dump(self.target)}'
+        if self.chosen is not None:
+            text += f',"chosen":{dump(self.chosen)}'
+        if self.interrupt is not None:
+            text += f',"interrupt":{dump(self.interrupt.to_json())}'
+        return text + "}"
+
+    @property
+    def label(self) -> str:
+        return f"{self.mode} of {self.count}"
+
+
+@dataclass(slots=True, kw_only=True)
+class JoinWait:
+    """Waiting for a background branch."""
+
+    fiber_id: str
+    interrupt: Interrupt | None = None
+
+    def begin(self, now: int) -> None:
+        pass
+
+    @property
+    def due(self) -> int | None:
+        return None
+
+    def to_json(self) -> str:
+        text = f'{{"op":"join","fiber":{dump(self.fiber_id)}'
+        if self.interrupt is not None:
+            text += f',"interrupt":{dump(self.interrupt.to_json())}'
+        return text + "}"
+
+    @property
+    def label(self) -> str:
+        return f"task {self.fiber_id}"
+
+
+Wait = ActivityWait | SleepWait | SignalWait | BranchWait | JoinWait
+
+
+def wait_from_json(raw: dict[str, Any]) -> Wait:
+    """The wait a fiber's row holds. Raises `DecodeError` when it is none."""
+    try:
+        match raw["op"]:
+            case "run":
+                return ActivityWait(
+                    operation_id=raw["id"],
+                    activity=raw["activity"],
+                    args=dump(raw["args"]),
+                    attempt=int(raw["attempt"]),
+                    retry_at=raw.get("retry_at"),
+                    retry=_text(raw, "retry"),
+                    timeout_ms=raw.get("timeout_ms"),
+                    total_timeout_ms=raw.get("total_timeout_ms"),
+                    total_until=raw.get("total_until"),
+                    key=raw.get("key"),
+                    details=_text(raw, "details"),
+                    outcome=_text(raw, "outcome"),
+                )
+            case "sleep":
+                return SleepWait(duration_ms=raw.get("duration_ms"), until=raw.get("until"))
+            case "signal":
+                return SignalWait(
+                    name=raw["name"],
+                    order=int(raw["order"]),
+                    timeout_ms=raw.get("timeout_ms"),
+                    until=raw.get("until"),
+                    default=_text(raw, "default"),
+                )
+            case "all" | "race" | "settled" as mode:
+                return BranchWait(
+                    mode=cast(BranchMode, mode),
+                    first=int(raw["first"]),
+                    count=int(raw["count"]),
+                    limit=raw.get("limit"),
+                    items=_text(raw, "items"),
+                    target=raw.get("target"),
+                    chosen=raw.get("chosen"),
+                    interrupt=Interrupt.from_json(raw.get("interrupt")),
+                )
+            case "join":
+                return JoinWait(fiber_id=raw["fiber"], interrupt=Interrupt.from_json(raw.get("interrupt")))
+            case other:
+                raise DecodeError(f"a fiber waits for {other!r}, which this version of Weft does not know")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DecodeError(f"a fiber's wait is damaged: {error!r}") from error
+
+
+def _text(raw: dict[str, Any], name: str) -> str | None:
+    return dump(raw[name]) if name in raw else None

@@ -1,0 +1,64 @@
+"""When and how often a failed activity is tried again. Pure: no clock, no dice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zlib import crc32
+
+from weft_core.errors import DeclarationError
+from weft_core.model.durations import Duration, milliseconds
+
+ATTEMPTS_MAX = 1_000_000
+"""The largest `max_attempts`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """An activity's retry policy.
+
+    `max_attempts` counts the first attempt too (1: never again). The wait before attempt n+1 is
+    `initial * backoff**(n-1)`, at most `max`, made longer or shorter by up to `jitter` (a share, 0..1). The jitter is
+    a function of run, operation and attempt, so it is spread over runs and needs no random numbers. An error that is
+    an instance of a class in `give_up_on` is final at once; so is any error with a true attribute
+    `non_retryable`. An error with an attribute `retry_after` (a duration) overrides the wait.
+    """
+
+    max_attempts: int = 5
+    initial: Duration = 1.0
+    backoff: float = 2.0
+    max: Duration = 60.0
+    jitter: float = 0.2
+    give_up_on: tuple[type[BaseException], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.max_attempts, int) and 1 <= self.max_attempts <= ATTEMPTS_MAX):
+            raise DeclarationError(f"Retry(max_attempts=…) must be 1 to {ATTEMPTS_MAX:,}, not {self.max_attempts!r}")
+        if not self.backoff >= 1.0:
+            raise DeclarationError(f"Retry(backoff=…) must be at least 1, not {self.backoff!r}")
+        if not 0.0 <= self.jitter <= 1.0:
+            raise DeclarationError(f"Retry(jitter=…) is a share from 0 to 1, not {self.jitter!r}")
+        for cls in self.give_up_on:
+            if not (isinstance(cls, type) and issubclass(cls, BaseException)):
+                raise DeclarationError(f"Retry(give_up_on=…) takes exception classes, not {cls!r}")
+        milliseconds(self.initial)
+        milliseconds(self.max)
+
+    def delay_ms(self, attempt: int, *, salt: str) -> int:
+        """Milliseconds to wait after failed attempt number `attempt` (from 1)."""
+        ceiling = milliseconds(self.max)
+        # Exponents past 64 always exceed any ceiling and could overflow a float.
+        base = min(ceiling, milliseconds(self.initial) * self.backoff ** min(attempt - 1, 64))
+        share = (crc32(f"{salt}#{attempt}".encode("utf-8", "surrogatepass")) / 0xFFFFFFFF) * 2 - 1
+        return max(0, int(base * (1 + self.jitter * share)))
+
+    def gives_up(self, error: BaseException, attempt: int) -> bool:
+        """Whether `error` in attempt number `attempt` is final."""
+        return (
+            attempt >= self.max_attempts
+            or isinstance(error, self.give_up_on)
+            or bool(getattr(error, "non_retryable", False))
+        )
+
+
+NEVER = Retry(max_attempts=1)
+DEFAULT = Retry()
