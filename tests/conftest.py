@@ -1,0 +1,34 @@
+"""For every room of tests: run `async def` tests, and print the seeds and versions that a failure needs to be repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import platform
+import sqlite3
+import sys
+
+import pytest
+
+ASYNC_TEST_SECONDS_MAX = 120
+"""How long one `async def` test may take before it is called hung."""
+
+
+def pytest_report_header() -> str:
+    return f"python {platform.python_version()} ({sys.executable}), sqlite {sqlite3.sqlite_version}"
+
+
+@pytest.hookimpl
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an `async def` test on a loop of its own. A room with fixtures to close does it in its own conftest."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+
+    async def run() -> None:
+        async with asyncio.timeout(ASYNC_TEST_SECONDS_MAX):
+            await pyfuncitem.obj(**arguments)
+
+    asyncio.run(run())
+    return True

@@ -1,0 +1,66 @@
+"""Every snippet of the README and the docs is run, so that none of them lies.
+
+In a page, each ```python block is a program. `# shop.py` in its first line gives it that file name, and later blocks
+of the page find it there. A ```console block's lines that begin with `$ weft` are run in the same folder; `$ make` lines
+are not. A ```python block marked `fragment` is a piece of a program: it must at least be valid Python.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.repository.files import ROOT, tracked
+
+FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SECONDS_MAX = 60
+PAGES = [p for p in tracked() if p.suffix == ".md" and (p.parent == ROOT or ROOT / "docs" in p.parents)]
+
+
+def blocks(page: Path) -> list[tuple[int, str, str, str]]:
+    """Line, language, remarks and text of each fenced block."""
+    text = page.read_text("utf-8")
+    return [(text.count("\n", 0, m.start()) + 1, m[1], m[2].strip(), m[3]) for m in FENCE.finditer(text)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_the_snippets_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    for line, language, remarks, text in blocks(page):
+        here = f"{page.relative_to(ROOT)}:{line}"
+        if language == "python" and "fragment" in remarks:
+            compile(text, here, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        elif language == "python":
+            named = re.match(r"# (\w+\.py)\b", text)
+            script = tmp_path / (named[1] if named else f"snippet_{line}.py")
+            script.write_text(text, "utf-8")
+            run([sys.executable, script.name], tmp_path, here)
+        elif language == "console":
+            for command in re.findall(r"^\$ (weft .*)$", text, re.MULTILINE):
+                words = shlex.split(command, comments=True)[1:]
+                run([sys.executable, "-m", "weft_core.cli", *words], tmp_path, f"{here}: {command}")
+
+
+def run(command: list[str], cwd: Path, where: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=SECONDS_MAX)
+    assert done.returncode == 0, f"{where} failed ({done.returncode}):\n{done.stdout}{done.stderr}"
+
+
+def test_there_are_snippets() -> None:
+    assert sum(language == "python" for page in PAGES for _, language, _, _ in blocks(page)) >= 1
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    broken = []
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+            if "://" not in target and not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(ROOT)} -> {target}")
+    assert not broken, "\n".join(broken)

@@ -1,0 +1,115 @@
+"""The wheel as a stranger gets it: small, pure, complete, and enough by itself in a bare environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.repository.files import PACKAGE, ROOT, modules
+
+WHEEL_BYTES_MAX = 150_000
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    (built,) = out.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
+    """The Python of an environment that holds the wheel and nothing else, not even pip."""
+    home = tmp_path_factory.mktemp("bare") / "env"
+    venv.create(home, with_pip=False, symlinks=True)
+    python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    asked = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    site = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    return python
+
+
+def run(python: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    return subprocess.run([str(python), *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def test_it_is_small_and_pure(wheel: Path) -> None:
+    size = wheel.stat().st_size
+    print(f"wheel: {size:,} bytes of at most {WHEEL_BYTES_MAX:,}")
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert size <= WHEEL_BYTES_MAX
+
+
+def test_it_holds_every_module_and_nothing_that_is_not_the_package(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    expected = {path.relative_to(ROOT).as_posix() for path in modules()} | {"weft_core/py.typed"}
+    assert expected <= names
+    outside = [n for n in names if not n.startswith((f"{PACKAGE.name}/", "weft_core-"))]
+    assert not outside
+    assert not [n for n in names if "__pycache__" in n or n.endswith(".pyc")]
+
+
+def test_it_asks_for_no_other_package(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (name,) = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
+    metadata = archive.read(name).decode()
+    needed = [line for line in metadata.splitlines() if line.startswith("Requires-Dist") and "extra ==" not in line]
+    assert not needed
+    assert "Requires-Python: >=3.11" in metadata
+
+
+def test_every_module_imports_in_a_bare_environment(bare: Path, tmp_path: Path) -> None:
+    code = textwrap.dedent("""
+        import importlib, pkgutil, sys
+        import weft_core
+        in_browser = ("weft_core.store.indexeddb", "weft_core.engine.host_browser", "weft_core.testing.pytest_plugin")
+        for module in pkgutil.walk_packages(weft_core.__path__, "weft_core."):
+            if not module.name.startswith(in_browser) and not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+        foreign = {m.split(".")[0] for m in sys.modules} - set(sys.stdlib_module_names) - {"weft_core", "__main__"}
+        print(sorted(m for m in foreign if not m.startswith("_")))
+    """)
+    done = run(bare, "-c", code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_workflow_runs_in_a_bare_environment(bare: Path, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(
+        textwrap.dedent("""
+        from weft_core import App, Context, run_sync
+
+        app = App("shop")
+
+        @app.activity
+        async def double(n: int) -> int:
+            return 2 * n
+
+        @app.workflow
+        async def checkout(ctx: Context, n: int) -> int:
+            return await ctx.run(double, n)
+
+        if __name__ == "__main__":
+            print(run_sync(app, checkout, 21))
+        """)
+    )
+    done = run(bare, "shop.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout.strip()) == (0, "42"), done.stderr
+    code = "import sys; from weft_core.cli import main; sys.exit(main())"
+    done = run(bare, "-c", code, "run", "shop:app", "checkout", "--arg", "4", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert '"result": 8' in done.stdout
