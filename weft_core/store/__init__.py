@@ -21,7 +21,7 @@ Durability: TypeAlias = Literal["strict", "relaxed"]
 
 
 async def open_store(url: str) -> Store:
-    """Open the store that `url` names, creating it when it does not exist. Raises `StoreError` for a url like no other."""
+    """Open the store that `url` names, creating it when it does not exist. Raises `StoreError` for an unknown url."""
     scheme, colon, rest = url.partition(":")
     place, durability = _options(url, rest)
     match scheme if colon else "":

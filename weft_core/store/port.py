@@ -5,7 +5,9 @@ anything: they keep text under keys.
 
 Keys are non-empty strings of printable ASCII without blanks (`!` to `~`; `weft_core.store.keys` makes them), at most
 `KEY_LENGTH_MAX` long and ordered byte by byte. Values are JSON text: any string without NUL and lone surrogates, of
-any length the backend can hold (ASCII is fastest everywhere). A row's *version* is the number of the commit that last wrote it: it grows with every write of the row, is never
+any length the backend can hold (ASCII is fastest everywhere).
+
+A row's *version* is the number of the commit that last wrote it: it grows with every write of the row, is never
 reused, also not after a delete, and 0 means "absent". That alone gives optimistic concurrency and fencing: the owner
 of a store holds the version of the owner row and names it in the preconditions of each commit; whoever takes over
 rewrites that row, and every later commit of the former owner is refused.
