@@ -1,4 +1,4 @@
-"""For every room of tests: run `async def` tests, and print the seeds and versions that a failure needs to be repeated."""
+"""For every room of tests: run `async def` tests, and print the versions that a failure needs to be repeated."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_every_module_opens_with_what_it_is() -> None:
     assert not silent, f"no docstring: {silent}"
 
 
-# --- the public surface --------------------------------------------------------------------------------------------
+# --- the public surface ---
 
 
 def documented_names() -> list[str]:
@@ -109,7 +109,7 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert f"## {project['version']}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
-# --- nothing of one machine ------------------------------------------------------------------------------------------
+# --- nothing of one machine ---
 
 MACHINE = re.compile(
     "|".join(

@@ -1,7 +1,7 @@
 """Every snippet of the README and the docs is run, so that none of them lies.
 
 In a page, each ```python block is a program. `# shop.py` in its first line gives it that file name, and later blocks
-of the page find it there. A ```console block's lines that begin with `$ weft` are run in the same folder; `$ make` lines
+of the page find it there. Of a ```console block the lines that begin with `$ weft` are run in the same folder; others
 are not. A ```python block marked `fragment` is a piece of a program: it must at least be valid Python.
 """
 
