@@ -23,24 +23,40 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from weft_core.errors import LimitExceeded
+
 INBOX_DIGITS = 12
 DUE_DIGITS = 15
 SLOT_DIGITS = 4
+COMPONENT_LENGTH_MAX = 400
+"""Characters in one quoted component, so that a key with two of them stays under `KEY_LENGTH_MAX`."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9._:@=+,-]+\Z")
 
 
 @lru_cache(maxsize=4096)
 def quote(text: str) -> str:
-    """One key component: ASCII letters, digits and `._:@=+,-` stay, all else becomes `%XX` per UTF-8 byte."""
+    """One key component: ASCII letters, digits and `._:@=+,-` stay, all else becomes `%XX` per UTF-8 byte.
+
+    Raises `LimitExceeded` when the result is longer than `COMPONENT_LENGTH_MAX`.
+    """
     if not text:
         return "~"
-    if _PLAIN.match(text):
-        return text
-    return "".join(
-        chr(b) if chr(b).isascii() and _PLAIN.match(chr(b)) else f"%{b:02X}"
-        for b in text.encode("utf-8", "surrogatepass")
-    )
+    quoted = text
+    if not _PLAIN.match(text):
+        quoted = "".join(
+            chr(b) if chr(b).isascii() and _PLAIN.match(chr(b)) else f"%{b:02X}"
+            for b in text[: COMPONENT_LENGTH_MAX + 1].encode("utf-8", "surrogatepass")
+        )
+    if len(quoted) > COMPONENT_LENGTH_MAX:
+        raise LimitExceeded(
+            f"the id {text[:40]!r}… is too long: {COMPONENT_LENGTH_MAX} characters at most, and all but ASCII letters, "
+            "digits and ._:@=+,- count three to twelve times",
+            limit="COMPONENT_LENGTH_MAX",
+            maximum=COMPONENT_LENGTH_MAX,
+            actual=len(quoted),
+        )
+    return quoted
 
 
 def unquote(component: str) -> str:

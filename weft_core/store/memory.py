@@ -97,6 +97,31 @@ class MemoryPlace:
         other.number = self.number
         return other
 
+    def apply(self, batch: Batch) -> int:
+        """Check and write a batch; see `Store.commit`."""
+        rows = self.rows
+        for key, expected in batch.expect.items():
+            row = rows.get(key)
+            actual = 0 if row is None else row.version
+            if actual != expected:
+                raise Conflict(key, expected=expected, actual=actual)
+        if not batch:
+            return 0
+        self.number = number = self.number + 1
+        for start, end in batch.delete_range:
+            for key in list(self.keys.between(start, end)):
+                del rows[key]
+                self.keys.remove(key)
+        for key in batch.delete:
+            if key in rows:
+                del rows[key]
+                self.keys.remove(key)
+        for key, value in batch.put.items():
+            if key not in rows:
+                self.keys.add(key)
+            rows[key] = Row(key, value, number)
+        return number
+
     def free(self) -> None:
         """Let the next waiter own the place."""
         self.holder = None
@@ -150,30 +175,10 @@ class MemoryStore:
     async def commit(self, batch: Batch) -> int:
         if self._closed:
             raise _closed()
-        place = self.place
-        rows = place.rows
-        for key, expected in batch.expect.items():
-            row = rows.get(key)
-            actual = 0 if row is None else row.version
-            if actual != expected:
-                raise Conflict(key, expected=expected, actual=actual)
-        if not batch:
-            return 0
-        place.number = number = place.number + 1
-        for start, end in batch.delete_range:
-            for key in list(place.keys.between(start, end)):
-                del rows[key]
-                place.keys.remove(key)
-        for key in batch.delete:
-            if key in rows:
-                del rows[key]
-                place.keys.remove(key)
-        for key, value in batch.put.items():
-            if key not in rows:
-                place.keys.add(key)
-            rows[key] = Row(key, value, number)
-        for callback in place.watchers.copy():
-            callback()
+        number = self.place.apply(batch)
+        if number:
+            for callback in self.place.watchers.copy():
+                callback()
         return number
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:

@@ -217,6 +217,10 @@ class SqliteStore:
             self._guard = None
 
     async def close(self) -> None:
+        self.crash()
+
+    def crash(self) -> None:
+        """Let go of the file at once, as the death of the process would: commits that returned are in it."""
         if self._closed:
             return
         self._closed = True
@@ -225,7 +229,9 @@ class SqliteStore:
         self._peers.remove(self)
         if not self._peers:
             _open_stores.pop(self._identity, None)
-        await self.release()
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
         self._connection.close()
 
     # -- commits ---------------------------------------------------------------------------------------------------
