@@ -1,0 +1,53 @@
+/** Errors of the page client. `code` is the one that Python and HTTP use for the same thing. */
+
+export type ErrorCode =
+  | "weft"
+  | "declaration"
+  | "checkpoint"
+  | "decode"
+  | "not_found"
+  | "run_not_found"
+  | "already_exists"
+  | "run_closed"
+  | "run_failed"
+  | "run_cancelled"
+  | "run_terminated"
+  | "run_timed_out"
+  | "store"
+  | "conflict"
+  | "store_unavailable"
+  | "store_full"
+  | "store_corrupt"
+  | "store_owned";
+
+/** Everything this package rejects with. */
+export class WeftError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "WeftError";
+    this.code = code;
+  }
+}
+
+/** A run ended without a result. `type` is the Python exception's class, `traceback` its text, when it has one. */
+export class RunFailed extends WeftError {
+  readonly runId: string;
+  readonly status: string;
+  readonly type: string;
+  readonly traceback: string;
+
+  constructor(
+    code: "run_failed" | "run_cancelled" | "run_terminated" | "run_timed_out",
+    message: string,
+    facts: { runId: string; status: string; type?: string; traceback?: string },
+  ) {
+    super(code, message);
+    this.name = "RunFailed";
+    this.runId = facts.runId;
+    this.status = facts.status;
+    this.type = facts.type ?? "";
+    this.traceback = facts.traceback ?? "";
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Which row stands under which key: the layout of `weft_core/store/keys.py`, as far as a page needs it.
+ * A test compares the two.
+ */
+
+const INBOX_DIGITS = 12;
+const PLAIN = /^[A-Za-z0-9._:@=+,-]+$/;
+const PLAIN_BYTE = /[A-Za-z0-9._:@=+,-]/;
+
+/** One key component: ASCII letters, digits and `._:@=+,-` stay, all else becomes `%XX` per UTF-8 byte; empty is `~`. */
+export function quote(text: string): string {
+  if (text === "") return "~";
+  if (PLAIN.test(text)) return text;
+  let quoted = "";
+  for (const byte of utf8(text)) {
+    const char = String.fromCharCode(byte);
+    quoted += byte < 128 && PLAIN_BYTE.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return quoted;
+}
+
+/** The text that `quote` was given. */
+export function unquote(component: string): string {
+  if (component === "~") return "";
+  if (!component.includes("%")) return component;
+  return component.replace(/(?:%[0-9A-F]{2})+/g, (run) => {
+    const bytes = Uint8Array.from(run.slice(1).split("%"), (hex) => Number.parseInt(hex, 16));
+    return fromUtf8(bytes);
+  });
+}
+
+/** UTF-8 in which a lone surrogate is three bytes of its own, as Python's `surrogatepass` writes it. */
+function utf8(text: string): number[] {
+  const bytes: number[] = [];
+  for (const char of text) {
+    const code = char.codePointAt(0) ?? 0;
+    if (code < 0x80) bytes.push(code);
+    else if (code < 0x800) bytes.push(0xc0 | (code >> 6), 0x80 | (code & 63));
+    else if (code < 0x10000) bytes.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
+    else {
+      bytes.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 63), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
+    }
+  }
+  return bytes;
+}
+
+function fromUtf8(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; ) {
+    const first = bytes[i] ?? 0;
+    const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    let code = length === 1 ? first : first & (0xff >> (length + 1));
+    for (let k = 1; k < length; k++) code = (code << 6) | ((bytes[i + k] ?? 0) & 63);
+    text += String.fromCodePoint(code);
+    i += length;
+  }
+  return text;
+}
+
+/** The first key after every key that starts with `prefix` (which ends in `/`). */
+export function prefixEnd(prefix: string): string {
+  return `${prefix.slice(0, -1)}0`;
+}
+
+/** The start of a scan that begins just behind `key`. */
+export function after(key: string): string {
+  return `${key} `;
+}
+
+export const run = (runId: string): string => `run/${quote(runId)}`;
+export const fibers = (runId: string): string => `fiber/${quote(runId)}/`;
+export const state = (runId: string): string => `state/${quote(runId)}`;
+export const values = (runId: string): string => `value/${quote(runId)}/`;
+export const seq = (runId: string): string => `seq/${quote(runId)}`;
+export const inboxes = (runId: string): string => `inbox/${quote(runId)}/`;
+export const inbox = (runId: string, n: number): string => inboxes(runId) + String(n).padStart(INBOX_DIGITS, "0");
+export const seen = (runId: string, signalId: string): string => `seen/${quote(runId)}/${quote(signalId)}`;
+export const seens = (runId: string): string => `seen/${quote(runId)}/`;
+export const ready = (runId: string): string => `ready/${quote(runId)}`;
+export const histories = (runId: string): string => `history/${quote(runId)}/`;
+export const unit = (digest: string): string => `unit/${digest}`;

@@ -1,0 +1,110 @@
+/** One run, by id, as a page sees it. Reads and writes the store only: works with no engine loaded. */
+
+import type { HistoryRow, Status } from "../records.js";
+import type { Store } from "../store/index.js";
+import { encode } from "../values.js";
+import * as runs from "./runs.js";
+import { watch } from "./watch.js";
+
+export interface SignalOptions {
+  /** The same id again is accepted and does nothing more. */
+  readonly id?: string;
+}
+
+/** A handle. Making one reads nothing; calls on it reject with `run_not_found` when there is no such run. */
+export class Run {
+  readonly id: string;
+  readonly #store: Store;
+
+  constructor(store: Store, id: string) {
+    this.#store = store;
+    this.id = id;
+  }
+
+  /** Send a signal; durable when this resolves. Rejects with `run_closed` when the run has ended. */
+  async signal(name: string, payload: unknown = null, options: SignalOptions = {}): Promise<void> {
+    await runs.send(this.#store, this.id, "signal", { name, payload: encode(payload, `signal ${name}`), ...options });
+  }
+
+  /** Ask the run to stop: `Cancelled` is raised in it and its `finally` blocks run. */
+  async cancel(reason = "cancelled by a page"): Promise<void> {
+    await runs.send(this.#store, this.id, "cancel", { name: reason });
+  }
+
+  /** End the run at once, running none of its code. */
+  async terminate(reason = "terminated by a page"): Promise<void> {
+    await runs.send(this.#store, this.id, "terminate", { name: reason });
+  }
+
+  /** Stop advancing the run until `resume`. */
+  async suspend(reason = "suspended by a page"): Promise<void> {
+    await runs.send(this.#store, this.id, "suspend", { name: reason });
+  }
+
+  async resume(): Promise<void> {
+    await runs.send(this.#store, this.id, "resume");
+  }
+
+  async status(): Promise<Status> {
+    return (await this.inspect()).status;
+  }
+
+  /** The run's public state, `ctx.state`. */
+  async state(): Promise<Readonly<Record<string, unknown>>> {
+    return (await this.inspect()).state;
+  }
+
+  /** Where the run stands: status, lines, variables, what it waits for. */
+  async inspect(): Promise<runs.RunView> {
+    return runs.view(this.#store, this.id);
+  }
+
+  /** What the run did, oldest first: the latest entries that are kept. */
+  async history(): Promise<HistoryRow[]> {
+    return runs.history(this.#store, this.id);
+  }
+
+  /**
+   * Wait for the run's end. Rejects with `RunFailed` when it ended without a result or is parked with a problem, and
+   * with the signal's reason when that aborts; the run goes on regardless.
+   */
+  result(options: { readonly signal?: AbortSignal } = {}): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const finish = (settle: () => void) => {
+        stop();
+        options.signal?.removeEventListener("abort", aborted);
+        settle();
+      };
+      const aborted = () => finish(() => reject(options.signal?.reason));
+      const look = async () => {
+        const outcome = runs.outcome(await runs.readRecord(this.#store, this.id));
+        if (outcome !== undefined) finish(() => resolve(outcome.result));
+      };
+      const stop = watch(this.#store, look, (error) => finish(() => reject(error)));
+      options.signal?.addEventListener("abort", aborted);
+      if (options.signal?.aborted) aborted();
+    });
+  }
+
+  /**
+   * Hear of every change, beginning with how the run stands now. Changes that follow each other closely are told as one.
+   * Returns the undo. `failed` hears of reads that failed; looking goes on.
+   */
+  on(
+    event: "change",
+    listener: (view: runs.RunView) => void,
+    failed: (error: unknown) => void = console.error,
+  ): () => void {
+    if (event !== "change")
+      throw new TypeError(`a run has no event ${JSON.stringify(event)}; "change" is the only one`);
+    let last = "";
+    const look = async () => {
+      const view = await runs.view(this.#store, this.id);
+      const now = JSON.stringify(view);
+      if (now === last) return;
+      last = now;
+      listener(view);
+    };
+    return watch(this.#store, look, failed);
+  }
+}

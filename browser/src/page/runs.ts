@@ -1,0 +1,321 @@
+/** Starting, signalling and reading runs: conditional batches on the store, as `weft_core/client.py` makes them. */
+
+import { RunFailed, WeftError } from "../errors.js";
+import * as keys from "../keys.js";
+import {
+  type FiberRow,
+  type FrameRow,
+  type HistoryRow,
+  type InboxKind,
+  inboxRow,
+  isClosed,
+  newRunRecord,
+  parseRow,
+  parseRun,
+  type RunRecord,
+  type Status,
+  text,
+} from "../records.js";
+import type { Row, Store } from "../store/index.js";
+import { encode } from "../values.js";
+
+const RUN_ID_LENGTH_MAX = 200;
+/** How often a call is made again when others write to the same run at the same moment. */
+const CONFLICT_RETRIES_MAX = 1_000;
+const SCAN_LIMIT = 1_000;
+const ROOT_FIBER = "0";
+
+export interface StartOptions {
+  /** The run's id; made up when not given. Starting an existing id gives that run when workflow and input agree. */
+  readonly id?: string;
+  /** Further positional arguments of the workflow, after the input. */
+  readonly args?: readonly unknown[];
+  /** Keyword arguments of the workflow. */
+  readonly kwargs?: Readonly<Record<string, unknown>>;
+  readonly ifExists?: "use" | "fail" | "restart_if_closed";
+  /** When to begin; at once when not given. */
+  readonly startAt?: Date;
+  /** The workflow's version, when it is not "1". */
+  readonly version?: string;
+}
+
+/** One frame of a waiting stack. `locals` are the live variables as stored: plain JSON for plain data. */
+export interface Frame {
+  readonly function: string;
+  readonly line: number;
+  readonly locals: Readonly<Record<string, unknown>>;
+}
+
+/** One strand of a run: its stack, outermost frame first, and what it waits for. */
+export interface Fiber {
+  readonly id: string;
+  readonly frames: readonly Frame[];
+  readonly waitingFor: Readonly<Record<string, unknown>> | null;
+  readonly ended: boolean;
+}
+
+/** A run as it stands in the store: what `run.inspect()` gives and "change" carries. */
+export interface RunView {
+  readonly id: string;
+  readonly workflow: string;
+  readonly version: string;
+  readonly status: Status;
+  readonly createdAt: Date;
+  readonly closedAt: Date | null;
+  readonly state: Readonly<Record<string, unknown>>;
+  readonly fibers: readonly Fiber[];
+  /** Where the run's main strand stands: the line and variables of its innermost frame; null when it stands nowhere. */
+  readonly line: number | null;
+  readonly locals: Readonly<Record<string, unknown>>;
+  /** Why the engine parked the run, when it did. */
+  readonly problem: { readonly code: string; readonly message: string } | null;
+}
+
+/** Make a run durable; resolves when it is. Needs no engine. */
+export async function start(store: Store, workflow: string, args: readonly unknown[], options: StartOptions) {
+  const id = options.id ?? newId();
+  if (id.length < 1 || id.length > RUN_ID_LENGTH_MAX) {
+    throw new WeftError("declaration", `a run id must be a text of 1 to ${RUN_ID_LENGTH_MAX} characters`);
+  }
+  const now = Date.now();
+  const input = encode([args, options.kwargs ?? {}], `input of ${workflow}`);
+  const record = newRunRecord({
+    id,
+    workflow,
+    version: options.version ?? "1",
+    input,
+    created_at: now,
+    start_at: options.startAt?.getTime(),
+  });
+  const runKey = keys.run(id);
+  const put = { [runKey]: record, [keys.ready(id)]: text({ at: now }) };
+  let expected = 0;
+  for (let i = 0; i < CONFLICT_RETRIES_MAX; i++) {
+    const replace = expected
+      ? {
+          deleteRange: [keys.histories(id), keys.seens(id)].map((p): [string, string] => [p, keys.prefixEnd(p)]),
+          delete: [keys.state(id)],
+        }
+      : {};
+    if (await committed(store, { expect: { [runKey]: expected }, put, ...replace })) return id;
+    const row = (await store.get([runKey])).get(runKey);
+    if (row && !replaces(parseRun(row.value), workflow, input, options.ifExists ?? "use")) return id;
+    expected = row?.version ?? 0;
+  }
+  throw new WeftError("already_exists", `run ${id} is being replaced by others over and over; give it another id`);
+}
+
+function replaces(found: RunRecord, workflow: string, input: string, ifExists: string): boolean {
+  if (ifExists === "fail") throw new WeftError("already_exists", `run ${found.id} exists (${found.status})`);
+  if (ifExists === "restart_if_closed" && isClosed(found.status)) return true;
+  if (found.workflow !== workflow) {
+    const message = `run ${found.id} exists and is a run of ${found.workflow}, not ${workflow}; give another id`;
+    throw new WeftError("already_exists", message);
+  }
+  if (canonical(found.input) !== canonical(JSON.parse(input))) {
+    throw new WeftError("already_exists", `run ${found.id} exists with another input; give another id`);
+  }
+  return false;
+}
+
+/** Put something into a run's inbox; resolves when it is durable. */
+export async function send(
+  store: Store,
+  runId: string,
+  kind: InboxKind,
+  { name = "", payload = "null", id }: { name?: string; payload?: string; id?: string | undefined } = {},
+): Promise<void> {
+  const runKey = keys.run(runId);
+  const seqKey = keys.seq(runId);
+  const seenKey = id === undefined ? undefined : keys.seen(runId, id);
+  for (let i = 0; i < CONFLICT_RETRIES_MAX; i++) {
+    const rows = await store.get(seenKey === undefined ? [runKey, seqKey] : [runKey, seqKey, seenKey]);
+    const run = existing(rows.get(runKey), runId);
+    const record = parseRun(run.value);
+    if (isClosed(record.status)) {
+      throw new WeftError("run_closed", `run ${runId} has ended (${record.status}); the ${kind} was not delivered`);
+    }
+    if (seenKey !== undefined && rows.has(seenKey)) return;
+    const counter = rows.get(seqKey);
+    const n = counter ? Number(parseRow<{ n: number }>(counter.value, "inbox counter").n) + 1 : 1;
+    const at = Date.now();
+    const expect: Record<string, number> = { [runKey]: run.version, [seqKey]: counter?.version ?? 0 };
+    const put: Record<string, string> = {
+      [seqKey]: text({ n }),
+      [keys.inbox(runId, n)]: inboxRow(kind, name, payload, id, at),
+      [keys.ready(runId)]: text({ at }),
+    };
+    if (seenKey !== undefined) {
+      expect[seenKey] = 0;
+      put[seenKey] = text({ at });
+    }
+    if (await committed(store, { expect, put })) return;
+  }
+  throw new WeftError("conflict", `others wrote to run ${runId} over and over; the ${kind} was not delivered`);
+}
+
+export async function readRecord(store: Store, runId: string): Promise<RunRecord> {
+  const key = keys.run(runId);
+  return parseRun(existing((await store.get([key])).get(key), runId).value);
+}
+
+/** Everything a page shows of a run. */
+export async function view(store: Store, runId: string): Promise<RunView> {
+  const runKey = keys.run(runId);
+  const stateKey = keys.state(runId);
+  const rows = await store.get([runKey, stateKey]);
+  const record = parseRun(existing(rows.get(runKey), runId).value);
+  const fiberRows = isClosed(record.status) ? [] : await scanAll(store, keys.fibers(runId));
+  const prefix = keys.fibers(runId).length;
+  const parsed = fiberRows.map((row): [string, FiberRow] => [
+    keys.unquote(row.key.slice(prefix)),
+    parseRow<FiberRow>(row.value, `row of fiber ${row.key}`),
+  ]);
+  const fibers = parsed.map(([id, row]): Fiber => {
+    return {
+      id,
+      frames: (row.frames ?? []).map(frame),
+      waitingFor: row.wait ?? null,
+      ended: row.done !== undefined,
+    };
+  });
+  const root = fibers.find((fiber) => fiber.id === ROOT_FIBER)?.frames.at(-1);
+  const stateRow = rows.get(stateKey);
+  return {
+    id: record.id,
+    workflow: record.workflow,
+    version: record.version,
+    status: shown(
+      record,
+      parsed.map(([, row]) => row),
+    ),
+    createdAt: new Date(record.created_at),
+    closedAt: record.closed_at === undefined ? null : new Date(record.closed_at),
+    state: stateRow ? parseRow<Record<string, unknown>>(stateRow.value, "state") : {},
+    fibers,
+    line: root?.line ?? null,
+    locals: root?.locals ?? {},
+    problem: record.problem ?? null,
+  };
+}
+
+/** The stored status, except that an open run which only time or the outside can move is `waiting`. */
+function shown(record: RunRecord, fibers: readonly FiberRow[]): Status {
+  if (record.status !== "running") return record.status;
+  return fibers.some((fiber) => fiber.wait?.["op"] === "run") ? "running" : "waiting";
+}
+
+function frame(row: FrameRow): Frame {
+  const visible = Object.entries(row.locals ?? {}).filter(([name]) => !name.startsWith("@"));
+  return { function: row.unit, line: row.line, locals: Object.fromEntries(visible) };
+}
+
+/** What the run did, oldest first: the latest entries that are kept. */
+export async function history(store: Store, runId: string): Promise<HistoryRow[]> {
+  await readRecord(store, runId);
+  const rows = await scanAll(store, keys.histories(runId));
+  return rows.map((row) => parseRow<HistoryRow>(row.value, "history row")).sort((a, b) => a.n - b.n);
+}
+
+/** The outcome of a run that has ended or is parked, or undefined while it goes on. Throws `RunFailed`. */
+export function outcome(record: RunRecord): { readonly result: unknown } | undefined {
+  const facts = { runId: record.id, status: record.status };
+  const because = record.cancel_reason === undefined ? "" : `: ${record.cancel_reason}`;
+  switch (record.status) {
+    case "completed":
+      return { result: record.result ?? null };
+    case "cancelled":
+      throw new RunFailed("run_cancelled", `run ${record.id} was cancelled${because}`, facts);
+    case "terminated":
+      throw new RunFailed("run_terminated", `run ${record.id} was terminated${because}`, facts);
+    case "timed_out":
+      throw new RunFailed("run_timed_out", `run ${record.id} passed its workflow's timeout`, facts);
+    case "failed": {
+      const { type, message, traceback } = describeError(record.error);
+      throw new RunFailed("run_failed", `run ${record.id} failed: ${type}: ${message}`, { ...facts, type, traceback });
+    }
+    default:
+      if (record.problem) {
+        const { code, message } = record.problem;
+        throw new RunFailed("run_failed", `run ${record.id} is parked (${code}): ${message}`, facts);
+      }
+      return undefined;
+  }
+}
+
+function describeError(error: unknown): { type: string; message: string; traceback: string } {
+  const raw = (typeof error === "object" && error !== null ? error : {}) as Record<string, unknown>;
+  const name = String(raw["type"] ?? "Exception");
+  return {
+    type: name.slice(name.lastIndexOf(":") + 1),
+    message: String(raw["message"] ?? ""),
+    traceback: String(raw["traceback"] ?? ""),
+  };
+}
+
+export interface ListOptions {
+  readonly workflow?: string;
+  readonly idPrefix?: string;
+  /** At most this many; 100 when not given. */
+  readonly limit?: number;
+}
+
+/** Records of runs in the order of their ids. */
+export async function list(store: Store, options: ListOptions): Promise<RunRecord[]> {
+  const found: RunRecord[] = [];
+  const limit = options.limit ?? 100;
+  const end = keys.prefixEnd("run/");
+  for (let from = "run/"; found.length < limit; ) {
+    const rows = await store.scan(from, end, { limit: SCAN_LIMIT });
+    for (const row of rows) {
+      const record = parseRun(row.value);
+      const wanted = options.workflow === undefined || record.workflow === options.workflow;
+      if (wanted && record.id.startsWith(options.idPrefix ?? "") && found.length < limit) found.push(record);
+    }
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < SCAN_LIMIT) break;
+    from = keys.after(last.key);
+  }
+  return found;
+}
+
+async function scanAll(store: Store, prefix: string): Promise<Row[]> {
+  const found: Row[] = [];
+  const end = keys.prefixEnd(prefix);
+  for (let from = prefix; ; ) {
+    const rows = await store.scan(from, end, { limit: SCAN_LIMIT });
+    found.push(...rows);
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < SCAN_LIMIT) return found;
+    from = keys.after(last.key);
+  }
+}
+
+/** Whether the batch was applied; false when a precondition did not hold. */
+async function committed(store: Store, batch: Parameters<Store["commit"]>[0]): Promise<boolean> {
+  try {
+    await store.commit(batch);
+    return true;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === "conflict") return false;
+    throw error;
+  }
+}
+
+function existing(row: Row | undefined, runId: string): Row {
+  if (row === undefined) throw new WeftError("run_not_found", `no run ${JSON.stringify(runId)} in this database`);
+  return row;
+}
+
+/** JSON with sorted keys, to compare values. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, item: unknown) =>
+    typeof item === "object" && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
+}
+
+function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(10)), (b) => b.toString(16).padStart(2, "0")).join("");
+}

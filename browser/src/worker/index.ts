@@ -1,0 +1,140 @@
+/**
+ * The engine worker. It waits for the Web Lock of its database; holding it, it boots Python and advances runs until it is
+ * closed, fails or is terminated. Then the lock is free and the next worker in line takes over.
+ */
+
+import type { PyodideAPI } from "pyodide";
+import {
+  type Announcement,
+  type EngineState,
+  engineChannel,
+  engineLock,
+  PROTOCOL_VERSION,
+  type ToPage,
+  type ToWorker,
+} from "../protocol.js";
+import { APP_FOLDER, bootPython, loadFiles, loadWheels } from "./python.js";
+
+declare const self: DedicatedWorkerGlobalScope;
+
+/** `Door` of `weft_core/engine/host_browser_serve.py`. */
+interface Door {
+  wake(): void;
+  close(): void;
+  returned(call: number, value: string): void;
+  threw(call: number, name: string, message: string): void;
+}
+
+type Open = Extract<ToWorker, { type: "open" }>;
+
+const post = (message: ToPage): void => self.postMessage(message);
+
+let door: Door | undefined;
+const giveUp = new AbortController();
+
+self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
+  const message = event.data;
+  switch (message.type) {
+    case "open":
+      void open(message);
+      return;
+    case "wake":
+      door?.wake();
+      return;
+    case "returned":
+      door?.returned(message.call, message.value);
+      return;
+    case "threw":
+      door?.threw(message.call, message.name, message.message);
+      return;
+    case "close":
+      if (door) door.close();
+      else giveUp.abort();
+      return;
+    default:
+      message satisfies never;
+  }
+});
+
+async function open(options: Open): Promise<void> {
+  if (options.protocol !== PROTOCOL_VERSION) {
+    return tell({ phase: "failed", message: "page and worker are of different versions; reload the page" });
+  }
+  tell({ phase: "waiting", message: "another tab may be advancing the runs" });
+  try {
+    await navigator.locks.request(engineLock(options.database), { signal: giveUp.signal }, () => lead(options));
+  } catch (error) {
+    if (giveUp.signal.aborted) tell({ phase: "closed", message: "closed before its turn came" });
+    else tell({ phase: "failed", message: describe(error) });
+  }
+}
+
+function tell(state: EngineState): void {
+  post({ type: "engine", ...state });
+}
+
+/** Hold the lock for as long as the engine runs. */
+async function lead(options: Open): Promise<void> {
+  const id = crypto.randomUUID();
+  const channel = new BroadcastChannel(engineChannel(options.database));
+  let current: EngineState = { phase: "booting", message: "starting Python" };
+  const announce = () => channel.postMessage({ type: "leader", id, ...current } satisfies Announcement);
+  const set = (state: EngineState) => {
+    current = state;
+    tell(state);
+    announce();
+  };
+  channel.onmessage = (event: MessageEvent<Announcement>) => {
+    if (event.data.type === "who") announce();
+  };
+  set(current);
+  try {
+    const python = await bootPython(options.assets);
+    await Promise.all([loadFiles(python, options.files), loadWheels(python, options.packages)]);
+    if (giveUp.signal.aborted) set({ phase: "closed", message: "closed while starting" });
+    else await serve(python, options, set);
+  } catch (error) {
+    set({ phase: "failed", message: describe(error) });
+  } finally {
+    channel.close();
+  }
+}
+
+/** Resolves when the engine has ended, in whatever way. */
+function serve(python: PyodideAPI, options: Open, set: (state: EngineState) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const page = {
+      state(phase: EngineState["phase"], message: string) {
+        set({ phase, message });
+        if (phase === "closed" || phase === "failed") resolve();
+      },
+      call(call: number, activity: string, args: string, runId: string, key: string, attempt: number) {
+        post({ type: "call", call, activity, args, runId, key, attempt });
+      },
+      abort(call: number) {
+        post({ type: "abort", call });
+      },
+    };
+    onFatal(python, (message) => page.state("failed", `Python died: ${message}`));
+    const start = python.runPython("from weft_core.engine.host_browser_serve import serve\nserve");
+    door = start(
+      page,
+      JSON.stringify({
+        url: `indexeddb:${options.database}?durability=${options.durability}`,
+        app: options.app,
+        folder: APP_FOLDER,
+        activities: options.activities,
+      }),
+    );
+  });
+}
+
+/** Hear of an error after which the interpreter must not be entered again. */
+function onFatal(python: PyodideAPI, heard: (message: string) => void): void {
+  const internals = (python as unknown as { _api: { on_fatal?: (error: unknown) => void } })._api;
+  internals.on_fatal = (error) => heard(describe(error));
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
