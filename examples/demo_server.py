@@ -24,6 +24,7 @@ sys.path.insert(0, str(HERE))
 
 import airport_database  # noqa: E402
 
+PORT = 8737
 BODY_BYTES_MAX = 16 * 1024 * 1024
 """The largest request body that is read."""
 
@@ -134,7 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--site", type=Path, default=HERE.parent / "build" / "site", help="folder of the built site")
     parser.add_argument("--database", type=Path, default=Path("airports.db"))
-    parser.add_argument("--port", type=int, default=8737)
+    parser.add_argument("--port", type=int, default=PORT)
     options = parser.parse_args()
     server = make_server(site=options.site, database=options.database, port=options.port, quiet=False)
     print(f"http://127.0.0.1:{server.server_address[1]}/", flush=True)

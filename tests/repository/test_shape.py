@@ -19,7 +19,7 @@ MODULE_LINES_MAX = 450
 TOP_LEVEL = {
     ".ci", ".gitattributes", ".github", ".gitignore", ".npmrc", "CHANGELOG.md", "LICENSE", "Makefile", "README.md",
     "bench", "biome.json", "browser", "docs", "examples", "package-lock.json", "package.json", "pyproject.toml",
-    "requirements.lock", "scripts", "tests", "tsconfig.json", "tsconfig.worker.json", "web", "weft_core",
+    "requirements.lock", "scripts", "tests", "tsconfig.build.json", "tsconfig.json", "tsconfig.worker.json", "web", "weft_core",
 }  # fmt: skip
 
 

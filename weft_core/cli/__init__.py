@@ -1,8 +1,39 @@
-"""The `weft` command."""
+"""The `weft` command: run, resume, list, inspect and signal runs, and check a store, from a shell.
+
+A thin skin over `Engine` and `Client`; nothing here decides anything about runs. Results go to standard output, all
+else to standard error, so that a pipe gets results only. `weft_core.cli.exits` lists the exit codes.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 
-def main() -> int:
-    """The console script's entry."""
-    raise SystemExit("weft: the command line is not there yet")
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives its exit code (see `weft_core.cli.exits`)."""
+    from weft_core.cli.exits import Exit, explain
+    from weft_core.cli.output import Output
+    from weft_core.cli.parser import make_parser
+
+    options = make_parser().parse_args(sys.argv[1:] if arguments is None else list(arguments))
+    output = Output(json=options.json, quiet=getattr(options, "quiet", False))
+    try:
+        code: int = options.command(options, output)
+    except KeyboardInterrupt:
+        output.end_progress()
+        output.say("interrupted")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has left; there is nobody to tell
+        return Exit.INTERRUPTED
+    except Exception as error:
+        output.end_progress()
+        if getattr(options, "traceback", False):
+            import traceback
+
+            traceback.print_exc()
+        explained = explain(error)
+        output.error(explained)
+        return explained.exit
+    return code
