@@ -223,6 +223,8 @@ class Client:
             expect={keys.run(run_id): 0},
             put={keys.run(run_id): record.to_json(), keys.ready(run_id): dump({"at": now})},
         )
+        if record.start_at is not None:
+            batch.put[keys.timer(record.start_at, run_id, "")] = "{}"
         for _ in range(CONFLICT_RETRIES_MAX):
             try:
                 await self._commit(batch, run_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Harness:
     backend, mode = request.param.split("-")
     restart: Any = int(mode) if mode.isdigit() else mode
 
+    count = itertools.count()
+
     async def store() -> Store:
-        return await open_store("memory:" if backend == "memory" else f"sqlite:///{tmp_path}/suite.db")
+        return await open_store("memory:" if backend == "memory" else f"sqlite:///{tmp_path}/suite{next(count)}.db")
 
     return Harness(store, restart=restart)
 

@@ -52,7 +52,7 @@ async def test_an_input_that_does_not_fit_the_signature_fails_the_run_with_a_typ
 async def test_a_failing_activity_is_retried_by_its_policy_with_the_same_key(make: Harness) -> None:
     app, seen = App("retries"), []
 
-    @app.activity(retry=Retry(max_attempts=4, initial="10s", backoff=3.0, jitter=0.0))
+    @app.activity(retry=Retry(max_attempts=4, initial="10s", backoff=3.0, max="5m", jitter=0.0))
     async def flaky() -> str:
         info = activity_info()
         seen.append((info.attempt, info.key, engine.now_ms))

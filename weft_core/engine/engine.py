@@ -169,7 +169,7 @@ class Engine(Client):
             pump = self._pump
             waiting = None if pump is None else pump.wait_closed(run_id)
             record = await self._record(run_id)
-            if record.closed or record.problem is not None:
+            if record.closed or (record.problem is not None and (pump is None or run_id in pump.parking)):
                 return record
             if waiting is None:
                 return await super()._wait_closed(run_id)

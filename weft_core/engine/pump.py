@@ -10,16 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from weft_core.engine.activities import Activities, Attempt
+from weft_core.engine.attempts import Attempts, Beat, Fact, Result
 from weft_core.engine.host import Host
 from weft_core.engine.loader import Loaded, load_run, refresh_inbox
+from weft_core.engine.parking import Parking, fenced
 from weft_core.engine.rows import RunKeys, add_changes
+from weft_core.engine.submissions import Submissions
 from weft_core.errors import Conflict, StoreError, StoreOwned, WeftError
 from weft_core.kernel.changes import Changes
-from weft_core.kernel.records import RunRecord, dump
 from weft_core.model.app import App
 from weft_core.store import keys
 from weft_core.store.port import Batch, Store
@@ -37,40 +37,6 @@ CONFLICT_RETRIES_MAX = 100
 BACKOFF_FIRST_S = 0.05
 BACKOFF_MAX_S = 5.0
 """How long the engine waits before it tries a store again that failed: first, and at most."""
-PROBLEM_MESSAGE_MAX = 2_000
-"""Characters kept of why a run is parked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """An attempt's result, kept until the commit that consumed it."""
-
-    run_id: str
-    fiber_id: str
-    operation_id: str
-    attempt: int
-    ok: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beat:
-    """A heartbeat with its details."""
-
-    run_id: str
-    fiber_id: str
-    operation_id: str
-    attempt: int
-    details: str
-
-
-@dataclass(slots=True, kw_only=True)
-class Submission:
-    """A client's batch that joins the next commit."""
-
-    batch: Batch
-    run_id: str
-    done: asyncio.Future[None]
 
 
 class Pump:
@@ -90,20 +56,17 @@ class Pump:
         self.store = store
         self.app = app
         self.host = host
-        self.activities = activities
         self.owner_version = owner_version
         self.patient = patient
         self.evict = evict
         self.running = False
         self.failure: BaseException | None = None
-        self.stuck: dict[str, WeftError] = {}
-        self._stuck_versions: dict[str, int] = {}
+        self.parking = Parking(store, owner_version)
+        self._attempts = Attempts(activities=activities, codec=app.codec, host=host, wake=self._wake_up)
+        self._submissions = Submissions(store)
         self._problems: list[tuple[str, WeftError]] = []
         self._loaded: dict[str, Loaded] = {}
         self._todo: dict[str, bool] = {}
-        self._facts: dict[str, list[Result | Beat]] = {}
-        self._attempts: dict[tuple[str, str], Attempt] = {}
-        self._submissions: list[Submission] = []
         self._closed_waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._idle_waiters: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
@@ -131,8 +94,7 @@ class Pump:
 
     async def submit(self, batch: Batch, run_id: str) -> None:
         """Commit a client's batch together with others. Raises what `Store.commit` raises."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._submissions.append(Submission(batch=batch, run_id=run_id, done=done))
+        done = self._submissions.add(batch, run_id)
         self._wake.set()
         await done
 
@@ -168,10 +130,7 @@ class Pump:
         """Abort attempts and forget everything in memory. What is committed stays as it is."""
         self._closing = True
         self._wake.set()
-        attempts = list(self._attempts.values())
-        self._attempts.clear()
-        for attempt in attempts:
-            attempt.abort()
+        attempts = self._attempts.abort_all()
         tasks = [a.task for a in attempts if a.task is not None and not a.task.done()]
         if tasks:
             await asyncio.wait(tasks, timeout=1.0)
@@ -223,6 +182,7 @@ class Pump:
             self._fail_waiters()
 
     async def _pause(self, seconds: float) -> None:
+        self._settle_idle()  # nothing moves until time passes
         self._wake.clear()
         undo = self.host.call_at(self.host.now_ms() + int(seconds * 1000), self._wake.set)
         await self._wake.wait()
@@ -232,7 +192,7 @@ class Pump:
         self.rounds += 1
         worked = False
         if self._submissions:
-            await self._commit_submissions()
+            await self._submissions.commit(self.notify)
             worked = True
         if self._hinted:
             self._hinted = False
@@ -240,65 +200,10 @@ class Pump:
         now = self.host.now_ms()
         if self._next_due is not None and now >= self._next_due:
             await self._find_due(now)
-        if self._facts or self._todo:
+        if self._attempts.facts or self._todo:
             worked = True
             await self._advance(now)
         return worked
-
-    async def _commit_submissions(self) -> None:
-        """Commit clients' batches, as many together as touch different rows."""
-        waiting, self._submissions = self._submissions, []
-        while waiting:
-            merged = Batch()
-            touched: set[str] = set()
-            together: list[Submission] = []
-            later: list[Submission] = []
-            for submission in waiting:
-                batch = submission.batch
-                rows = {*batch.expect, *batch.put, *batch.delete}
-                if rows & touched or (batch.delete_range and together):
-                    later.append(submission)
-                    continue
-                touched |= rows
-                merged.expect.update(batch.expect)
-                merged.put.update(batch.put)
-                merged.delete |= batch.delete
-                merged.delete_range += batch.delete_range
-                together.append(submission)
-                if batch.delete_range:
-                    later += waiting[waiting.index(submission) + 1 :]
-                    break
-            waiting = later
-            await self._commit_together(merged, together)
-
-    async def _commit_together(self, merged: Batch, together: list[Submission]) -> None:
-        while together:
-            try:
-                await self.store.commit(merged)
-            except Conflict as conflict:
-                loser = next((s for s in together if conflict.key in s.batch.expect), None)
-                if loser is None:
-                    raise
-                together.remove(loser)
-                merged = Batch()
-                for submission in together:
-                    merged.expect.update(submission.batch.expect)
-                    merged.put.update(submission.batch.put)
-                    merged.delete |= submission.batch.delete
-                    merged.delete_range += submission.batch.delete_range
-                if not loser.done.done():
-                    loser.done.set_exception(conflict)
-            except BaseException as error:
-                for submission in together:
-                    if not submission.done.done():
-                        submission.done.set_exception(error)
-                return
-            else:
-                for submission in together:
-                    self._todo[submission.run_id] = True
-                    if not submission.done.done():
-                        submission.done.set_result(None)
-                return
 
     async def _find_ready(self) -> None:
         """Runs that clients wrote to, or that were active when an engine died."""
@@ -309,7 +214,7 @@ class Pump:
                 run_id = keys.unquote(row.key[6:])
                 loaded = self._loaded.get(run_id)
                 if loaded is None or loaded.ready_version != row.version:
-                    if loaded is None and run_id in self.stuck and self._stuck_versions.get(run_id) == row.version:
+                    if loaded is None and self.parking.unchanged(run_id, row.version):
                         continue
                     self._todo[run_id] = True
             if len(rows) < 1_000:
@@ -320,7 +225,7 @@ class Pump:
         rows = await self.store.scan("timer/", keys.timer_until(now), limit=DUE_SCAN_MAX)
         for row in rows:
             run_id = keys.unquote(row.key.split("/")[2])
-            if run_id not in self.stuck:
+            if run_id not in self.parking:
                 self._todo.setdefault(run_id, False)
         if len(rows) < DUE_SCAN_MAX:
             following = await self.store.scan(
@@ -329,14 +234,14 @@ class Pump:
             self._next_due = int(following[0].key.split("/")[1]) if following else None
 
     async def _advance(self, now: int) -> None:
-        todo, facts = self._todo, self._facts
-        chosen = list(dict.fromkeys([*facts, *todo]))[:ROUND_RUNS_MAX]
+        todo, attempts = self._todo, self._attempts
+        chosen = list(dict.fromkeys([*attempts.facts, *todo]))[:ROUND_RUNS_MAX]
         turn: dict[str, Loaded] = {}
-        taken: dict[str, list[Result | Beat]] = {}
+        taken: dict[str, list[Fact]] = {}
         try:
             for run_id in chosen:
                 inbox = todo.pop(run_id, None)
-                given = facts.pop(run_id, [])
+                given = attempts.take(run_id)
                 if given:
                     taken[run_id] = given
                 loaded = await self._bring(run_id, bool(inbox))
@@ -352,7 +257,7 @@ class Pump:
                 self._forget(run_id)
                 todo[run_id] = True
             for run_id, given in taken.items():
-                facts[run_id] = given + facts.get(run_id, [])
+                attempts.give_back(run_id, given)
             raise
 
     async def _bring(self, run_id: str, inbox: bool) -> Loaded | None:
@@ -366,36 +271,26 @@ class Pump:
                 self.store,
                 self.app,
                 RunKeys(run_id),
-                find_activity=self.activities.__getitem__,
+                find_activity=self._attempts.activities.__getitem__,
                 patient=self.patient,
             )
         except StoreError:
             raise
         except WeftError as error:
-            await self._park_with_problem(run_id, error)
+            await self._park(run_id, error)
             return None
         if loaded is None:
-            await self._clear_ready(run_id)
+            await self.parking.clear_ready(run_id)
             self._tell_closed(run_id)
             return None
-        self.stuck.pop(run_id, None)
+        self.parking.leave(run_id)
         self._loaded[run_id] = loaded
+        start_at = loaded.machine.record.start_at
+        if start_at is not None and (self._next_due is None or start_at < self._next_due):
+            self._next_due = start_at  # a client has set this timer
         return loaded
 
-    async def _clear_ready(self, run_id: str) -> None:
-        """A ready row or timer of a run that has ended or never was: it would be found again for ever."""
-        key = keys.ready(run_id)
-        rows = await self.store.get([key])
-        if key in rows:
-            try:
-                await self.store.commit(
-                    Batch(expect={keys.OWNER: self.owner_version, key: rows[key].version}, delete={key})
-                )
-            except Conflict as conflict:
-                if conflict.key == keys.OWNER:
-                    raise self._fenced() from conflict
-
-    def _turn(self, loaded: Loaded, facts: list[Result | Beat], now: int) -> bool:
+    def _turn(self, loaded: Loaded, facts: list[Fact], now: int) -> bool:
         """Give a run its facts and let it move. False when it had to be parked with a problem."""
         machine = loaded.machine
         try:
@@ -437,7 +332,7 @@ class Pump:
                 number = await self.store.commit(batch) if batch else 0
             except Conflict as conflict:
                 if conflict.key == keys.OWNER:
-                    raise self._fenced() from conflict
+                    raise fenced() from conflict
                 stale = next((t for t in turn.values() if conflict.key in (t.keys.ready, t.keys.seq)), None)
                 if stale is None:
                     raise
@@ -448,15 +343,9 @@ class Pump:
             self._after_commit(turn, changes, number)
             problems, self._problems[:] = list(self._problems), []
             for run_id, problem in problems:
-                await self._park_with_problem(run_id, problem)
+                await self._park(run_id, problem)
             return
         raise StoreError(f"clients changed the same runs {CONFLICT_RETRIES_MAX} times during one round")
-
-    def _fenced(self) -> StoreOwned:
-        return StoreOwned(
-            "another engine has taken over this store; this one stops and writes nothing more. "
-            "Nothing is lost: the other engine has every committed step"
-        )
 
     def _after_commit(self, turn: dict[str, Loaded], changes: dict[str, Changes], number: int) -> None:
         starting: list[Attempt] = []
@@ -469,9 +358,9 @@ class Pump:
             for line in change.logs:
                 log.log(_LEVELS[line.level], "%s: %s", run_id, line.message)
             for fiber_id, operation_id in change.abort:
-                self._abort(run_id, fiber_id, operation_id)
+                self._attempts.abort(run_id, fiber_id, operation_id)
             if change.closed:
-                self._abort_all(run_id)
+                self._attempts.abort_run(run_id)
                 self._forget(run_id)
                 self._tell_closed(run_id)
                 continue
@@ -481,7 +370,7 @@ class Pump:
             elif loaded.ready_version == 0:
                 loaded.ready_version = number
             for dispatch in change.dispatch:
-                attempt = self._attempt(run_id, dispatch)
+                attempt = self._attempts.make(run_id, dispatch)
                 if attempt is not None:
                     starting.append(attempt)
             if loaded.machine.more:
@@ -491,99 +380,13 @@ class Pump:
         for attempt in starting:
             attempt.start()
 
-    def _attempt(self, run_id: str, dispatch: Any) -> Attempt | None:
-        key = (run_id, dispatch.fiber_id)
-        under_way = self._attempts.get(key)
-        if under_way is not None:
-            same = under_way.dispatch
-            if same.operation_id == dispatch.operation_id and same.attempt == dispatch.attempt:
-                return None
-            under_way.abort()
-        if any(
-            isinstance(f, Result) and (f.fiber_id, f.operation_id, f.attempt)
-            == (dispatch.fiber_id, dispatch.operation_id, dispatch.attempt)
-            for f in self._facts.get(run_id, ())
-        ):
-            return None  # it has ended while the run was being read again
-        attempt = Attempt(
-            run_id,
-            dispatch,
-            self.activities[dispatch.activity],
-            codec=self.app.codec,
-            host=self.host,
-            on_report=self._reported,
-            on_beat=self._beaten,
-        )
-        self._attempts[key] = attempt
-        return attempt
-
-    def _reported(self, attempt: Attempt, ok: bool, text: str) -> None:
-        dispatch = attempt.dispatch
-        key = (attempt.run_id, dispatch.fiber_id)
-        if self._attempts.get(key) is attempt:
-            del self._attempts[key]
-        fact = Result(
-            run_id=attempt.run_id,
-            fiber_id=dispatch.fiber_id,
-            operation_id=dispatch.operation_id,
-            attempt=dispatch.attempt,
-            ok=ok,
-            text=text,
-        )
-        self._facts.setdefault(attempt.run_id, []).append(fact)
-        self._wake.set()
-
-    def _beaten(self, attempt: Attempt, details: str) -> None:
-        dispatch = attempt.dispatch
-        fact = Beat(
-            run_id=attempt.run_id,
-            fiber_id=dispatch.fiber_id,
-            operation_id=dispatch.operation_id,
-            attempt=dispatch.attempt,
-            details=details,
-        )
-        self._facts.setdefault(attempt.run_id, []).append(fact)
-        self._wake.set()
-
-    def _abort(self, run_id: str, fiber_id: str, operation_id: str) -> None:
-        attempt = self._attempts.get((run_id, fiber_id))
-        if attempt is not None and attempt.dispatch.operation_id == operation_id:
-            del self._attempts[run_id, fiber_id]
-            attempt.abort()
-
-    def _abort_all(self, run_id: str) -> None:
-        for key in [key for key in self._attempts if key[0] == run_id]:
-            self._attempts.pop(key).abort()
-
-    async def _park_with_problem(self, run_id: str, error: WeftError) -> None:
-        """Set a run aside that cannot be advanced here, with the reason, and leave everything else of it alone."""
-        log.error("run %s is parked: %s", run_id, error)
+    async def _park(self, run_id: str, error: WeftError) -> None:
         self._forget(run_id)
-        self.stuck[run_id] = error
-        run_key, ready_key = keys.run(run_id), keys.ready(run_id)
-        rows = await self.store.get([run_key, ready_key])
-        if ready_key in rows:
-            self._stuck_versions[run_id] = rows[ready_key].version
-        try:
-            record = RunRecord.from_json(rows[run_key].value)
-        except (KeyError, WeftError):
-            self._tell_closed(run_id)
-            return  # its own record is gone or damaged: nothing may be written over it
-        record.problem = {"code": error.code, "message": str(error)[:PROBLEM_MESSAGE_MAX]}
-        record.status = "suspended"
-        batch = Batch(
-            expect={keys.OWNER: self.owner_version, run_key: rows[run_key].version},
-            put={run_key: record.to_json()},
-        )
-        if ready_key not in rows:
-            batch.put[ready_key] = dump({"problem": error.code})
-        try:
-            number = await self.store.commit(batch)
-            self._stuck_versions.setdefault(run_id, number)
-        except Conflict as conflict:
-            if conflict.key == keys.OWNER:
-                raise self._fenced() from conflict
+        await self.parking.park(run_id, error)
         self._tell_closed(run_id)
+
+    def _wake_up(self) -> None:
+        self._wake.set()
 
     def _forget(self, run_id: str) -> None:
         loaded = self._loaded.pop(run_id, None)
@@ -603,16 +406,17 @@ class Pump:
 
     def _fail_waiters(self) -> None:
         error = self.failure or StoreError("the engine has stopped")
-        waiting = [*self._idle_waiters, *(s.done for s in self._submissions)]
+        waiting = [*self._idle_waiters, *self._submissions.withdraw()]
         for futures in self._closed_waiters.values():
             waiting += futures
-        self._idle_waiters, self._submissions, self._closed_waiters = [], [], {}
+        self._idle_waiters, self._closed_waiters = [], {}
         for future in waiting:
             if not future.done():
                 if isinstance(error, asyncio.CancelledError):
                     future.cancel()
                 else:
                     future.set_exception(error)
+                    future.exception()  # those who still wait get it; nobody else needs a warning
 
     def _arm(self) -> None:
         if self._disarm is not None:

@@ -251,9 +251,7 @@ class Machine:
             return
         if record.status == "pending":
             if record.start_at is not None and now < record.start_at and record.cancel_reason is None:
-                if self._due.get("") != record.start_at:
-                    self._due[""] = record.start_at
-                return
+                return  # the client that started it has set its timer
             self._begin_run()
         self._fire_due()
         self._drain()

@@ -1,0 +1,138 @@
+"""Bugs planted on purpose, each one that a real engine has shipped. The exploration must find every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from weft_core.engine import pump, rows
+from weft_core.engine.pump import Pump
+from weft_core.kernel.machine import Machine
+from weft_core.store import keys
+from weft_core.store.port import Batch
+
+
+@contextmanager
+def result_and_frame_in_two_commits() -> Iterator[None]:
+    """The history and state of a step in one commit, the frame that consumed its result in the next."""
+    real = Pump._commit_turns
+
+    async def split(self: Pump, turn: Any, now: int) -> None:
+        first = Batch(expect={keys.OWNER: self.owner_version})
+        for loaded in turn.values():
+            changes = loaded.machine.changes()
+            for fiber_id, row in changes.fibers.items():
+                if row is None:
+                    first.delete.add(loaded.keys.fiber + fiber_id)
+            for n in changes.consumed:
+                first.delete.add(f"{loaded.keys.inbox}{n:012d}")
+        if first:
+            await self.store.commit(first)
+        await real(self, turn, now)
+
+    with mock.patch.object(Pump, "_commit_turns", split):
+        yield
+
+
+@contextmanager
+def fence_not_checked() -> Iterator[None]:
+    """Commits do not name the owner row."""
+    real = pump.Batch
+
+    def unfenced(expect: dict[str, int] | None = None, **kw: Any) -> Batch:
+        return real(expect={k: v for k, v in (expect or {}).items() if k != keys.OWNER}, **kw)
+
+    with mock.patch.object(pump, "Batch", unfenced):
+        yield
+
+
+@contextmanager
+def signal_consumed_before_the_frame() -> Iterator[None]:
+    """A signal's row is deleted when it is read, not with the frame that received it."""
+    from weft_core.engine import loader
+
+    real = loader.refresh_inbox
+
+    async def eager(store: Any, loaded: Any) -> None:
+        await real(store, loaded)
+        batch = Batch(delete={f"{loaded.keys.inbox}{n:012d}" for n in loaded.machine._consumed})
+        if batch:
+            await store.commit(batch)
+
+    with mock.patch.object(loader, "refresh_inbox", eager), mock.patch.object(pump, "refresh_inbox", eager):
+        yield
+
+
+@contextmanager
+def timer_row_left_behind() -> Iterator[None]:
+    """A timer that was cleared keeps its row."""
+    real = rows.add_changes
+
+    def forgetful(batch: Batch, run: Any, changes: Any, **kw: Any) -> None:
+        cleared, changes.timers_clear = changes.timers_clear, set()
+        real(batch, run, changes, **kw)
+        changes.timers_clear = cleared
+
+    with mock.patch.object(pump, "add_changes", forgetful):
+        yield
+
+
+@contextmanager
+def due_scan_off_by_one() -> Iterator[None]:
+    """Timers due at this very millisecond are not found."""
+    real = keys.timer_until
+    with mock.patch.object(keys, "timer_until", lambda due: real(due - 1)):
+        yield
+
+
+@contextmanager
+def wake_up_lost_between_check_and_park() -> Iterator[None]:
+    """A run parks without looking whether something arrived meanwhile."""
+    real = rows.add_changes
+
+    def careless(batch: Batch, run: Any, changes: Any, **kw: Any) -> None:
+        real(batch, run, changes, **kw)
+        batch.expect.pop(run.ready, None)
+
+    with mock.patch.object(pump, "add_changes", careless):
+        yield
+
+
+@contextmanager
+def result_dropped_when_the_commit_fails() -> Iterator[None]:
+    """A failed commit loses the facts it would have consumed, and the step is done again."""
+    from weft_core.engine.attempts import Attempts
+
+    with mock.patch.object(Attempts, "give_back", lambda self, run_id, facts: None):
+        yield
+
+
+@contextmanager
+def children_kept_after_their_join() -> Iterator[None]:
+    """The rows of branches stay when their join is over."""
+    real = Machine.changes
+
+    def keeping(self: Machine) -> Any:
+        changes = real(self)
+        changes.fibers = {k: v for k, v in changes.fibers.items() if v is not None}
+        return changes
+
+    with mock.patch.object(Machine, "changes", keeping):
+        yield
+
+
+PLANTED: dict[str, Callable[[], Any]] = {
+    bug.__name__: bug
+    for bug in (
+        result_and_frame_in_two_commits,
+        fence_not_checked,
+        signal_consumed_before_the_frame,
+        timer_row_left_behind,
+        due_scan_off_by_one,
+        wake_up_lost_between_check_and_park,
+        result_dropped_when_the_commit_fails,
+        children_kept_after_their_join,
+    )
+}

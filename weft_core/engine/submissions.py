@@ -1,0 +1,105 @@
+"""Clients' batches that join the engine's commits: many starts and signals, one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from weft_core.errors import Conflict
+from weft_core.store.port import Batch, Store
+
+
+@dataclass(slots=True, kw_only=True)
+class Submission:
+    """A client's batch, and the future its maker waits for."""
+
+    batch: Batch
+    run_id: str
+    done: asyncio.Future[None]
+
+
+class Submissions:
+    """The queue of clients' batches. Each ends in exactly one outcome: committed, or the error of its own commit."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: list[Submission] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, batch: Batch, run_id: str) -> asyncio.Future[None]:
+        """Queue a batch; the future is set when its commit is durable."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Submission(batch=batch, run_id=run_id, done=done))
+        return done
+
+    def withdraw(self) -> list[asyncio.Future[None]]:
+        """Give up what is queued; its makers must be told."""
+        waiting, self._waiting = self._waiting, []
+        return [submission.done for submission in waiting]
+
+    async def commit(self, on_committed: Callable[[str], None]) -> None:
+        """Commit everything queued, as many batches together as touch different rows, in the order they came."""
+        waiting, self._waiting = self._waiting, []
+        while waiting:
+            together, waiting = _compatible(waiting)
+            await self._commit_together(together, on_committed)
+
+    async def _commit_together(self, together: list[Submission], on_committed: Callable[[str], None]) -> None:
+        while together:
+            try:
+                await self._store.commit(_merge(together))
+            except Conflict as conflict:
+                loser = next((s for s in together if conflict.key in s.batch.expect), together[0])
+                together.remove(loser)
+                _fail(loser, conflict)
+            except BaseException as error:
+                for submission in together:
+                    _fail(submission, error)
+                if not isinstance(error, Exception):
+                    raise
+                return
+            else:
+                for submission in together:
+                    on_committed(submission.run_id)
+                    if not submission.done.done():
+                        submission.done.set_result(None)
+                return
+
+
+def _fail(submission: Submission, error: BaseException) -> None:
+    if not submission.done.done():
+        submission.done.set_exception(error)
+
+
+def _compatible(waiting: list[Submission]) -> tuple[list[Submission], list[Submission]]:
+    """The longest prefix-respecting set of batches that touch different rows, and the rest in order."""
+    together: list[Submission] = []
+    later: list[Submission] = []
+    touched: set[str] = set()
+    alone = False
+    for submission in waiting:
+        batch = submission.batch
+        rows = {*batch.expect, *batch.put, *batch.delete}
+        ranges = bool(batch.delete_range)  # what a range touches is not known here: such a batch goes alone
+        if alone or rows & touched or (ranges and together):
+            later.append(submission)
+            touched |= rows  # whoever comes after it and touches the same rows must stay after it
+            continue
+        together.append(submission)
+        touched |= rows
+        alone = ranges
+    return together, later
+
+
+def _merge(together: list[Submission]) -> Batch:
+    merged = Batch()
+    for submission in together:
+        batch = submission.batch
+        merged.expect.update(batch.expect)
+        merged.put.update(batch.put)
+        merged.delete |= batch.delete
+        merged.delete_range += batch.delete_range
+    return merged
