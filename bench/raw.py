@@ -22,7 +22,10 @@ def connect(folder: Path) -> sqlite3.Connection:
 def commits(folder: Path, *, count: int, puts: int) -> float:
     """Puts per second times 1/`puts`: commits per second of `puts` rows each."""
     db = connect(folder)
-    sql = "INSERT INTO kv VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version"
+    sql = (
+        "INSERT INTO kv VALUES (?, ?, ?) "
+        "ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version"
+    )
     began = time.perf_counter()
     for number in range(count):
         db.execute("BEGIN IMMEDIATE")

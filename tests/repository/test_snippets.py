@@ -64,3 +64,10 @@ def test_links_between_pages_lead_somewhere() -> None:
             if "://" not in target and not (page.parent / target).exists():
                 broken.append(f"{page.relative_to(ROOT)} -> {target}")
     assert not broken, "\n".join(broken)
+
+
+def test_the_tests_that_the_ledger_names_exist() -> None:
+    named = re.findall(r"\btests/[\w/]+(?:\.py)?", (ROOT / "docs/parity.md").read_text("utf-8"))
+    assert named
+    missing = sorted({name for name in named if not (ROOT / name).exists()})
+    assert not missing
