@@ -19,6 +19,7 @@ from weft_core.engine.parking import Parking, fenced
 from weft_core.engine.rows import RunKeys, add_changes
 from weft_core.engine.submissions import Submissions
 from weft_core.errors import Conflict, StoreError, StoreOwned, WeftError
+from weft_core.kernel import results
 from weft_core.kernel.changes import Changes
 from weft_core.model.app import App
 from weft_core.store import keys
@@ -297,11 +298,11 @@ class Pump:
             for fact in facts:
                 match fact:
                     case Result(ok=True):
-                        machine.activity_completed(fact.fiber_id, fact.operation_id, fact.attempt, fact.text, now)
+                        results.completed(machine, fact.fiber_id, fact.operation_id, fact.attempt, fact.text, now)
                     case Result():
-                        machine.activity_failed(fact.fiber_id, fact.operation_id, fact.attempt, fact.text, now)
+                        results.failed(machine, fact.fiber_id, fact.operation_id, fact.attempt, fact.text, now)
                     case Beat():
-                        machine.heartbeat(fact.fiber_id, fact.operation_id, fact.attempt, fact.details)
+                        results.heartbeat(machine, fact.fiber_id, fact.operation_id, fact.attempt, fact.details)
             machine.advance(now)
         except (KeyboardInterrupt, SystemExit):
             raise

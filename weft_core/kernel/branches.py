@@ -44,7 +44,7 @@ def register(machine: Machine, fiber: Fiber) -> None:
             machine.activity_count += 1
             if wait.outcome is not None:
                 if machine.record.status != "suspended":
-                    machine.settle_activity(fiber, wait, wait.outcome)
+                    machine.settle_activity(fiber, wait.outcome)
             elif wait.retry_at is None and machine.record.status != "suspended":
                 machine.dispatch.add(fiber.id)
         case SignalWait() as wait:

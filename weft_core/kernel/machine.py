@@ -10,17 +10,16 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from weft_core.errors import ActivityTimeout, Cancelled, CheckpointError, DecodeError, UnknownActivity
-from weft_core.kernel import branches
+from weft_core.errors import Cancelled, CheckpointError, DecodeError, UnknownActivity
+from weft_core.kernel import branches, commands, timers
 from weft_core.kernel.begin import encode_call, wait_for
 from weft_core.kernel.changes import Changes, Dispatch, LogLine
 from weft_core.kernel.context import Context, Task, check_branch
 from weft_core.kernel.drive import cancelled, drive
 from weft_core.kernel.fibers import ROOT, Fiber
-from weft_core.kernel.records import HISTORY_MAX, InboxRow, RunRecord, dump
-from weft_core.kernel.waits import ActivityWait, Interrupt, SignalWait, SleepWait, Wait
+from weft_core.kernel.records import HISTORY_MAX, InboxRow, RunRecord, dump, quoted
+from weft_core.kernel.waits import ActivityWait, Interrupt, SignalWait
 from weft_core.model.app import Activity, App, Resumable
-from weft_core.model.retry import DEFAULT, Retry
 from weft_core.resume import Operation, Unit
 from weft_core.resume import drop as drop_coroutine
 from weft_core.resume.values import EncodedFrames, Externals
@@ -60,9 +59,9 @@ class Machine:
         self.dispatch: set[str] = set()
         self.abort: list[tuple[str, str]] = []
         self._moved: dict[str, Fiber | None] = {}
-        self._due: dict[str, int] = {}
+        self.due: dict[str, int] = {}
         self._stored_due: dict[str, int] = {}
-        self._record_changed = False
+        self.record_changed = False
         self._state_text = "{}"
         self._stored_state_text = "{}"
         self._values: dict[str, str] = {}
@@ -103,11 +102,11 @@ class Machine:
             for digest in fiber.values:
                 machine._value_uses[digest] = machine._value_uses.get(digest, 0) + 1
             if fiber.due is not None:
-                machine._due[fiber_id] = fiber.due
+                machine.due[fiber_id] = fiber.due
         if not record.closed and record.started_at is not None and record.timeout_at is not None:
-            machine._due[""] = record.timeout_at
+            machine.due[""] = record.timeout_at
         elif not record.closed and record.started_at is None and record.start_at is not None:
-            machine._due[""] = record.start_at
+            machine.due[""] = record.start_at
         machine._stored_due = dict(machine._armed())
         waiting = [f for f in machine.fibers.values() if f.wait is not None and f.outcome is None and not f.queued]
         waiting.sort(key=lambda f: f.wait.order if isinstance(f.wait, SignalWait) else 0)
@@ -133,115 +132,7 @@ class Machine:
                 self.offer(row.name)
             else:
                 self._consumed.append(row.n)
-                self._command(row)
-
-    def _command(self, row: InboxRow) -> None:
-        match row.kind:
-            case "cancel":
-                if self.record.cancel_reason is None:
-                    self.record.cancel_reason = row.name or "cancelled"
-                    self._record_changed = True
-                    self.note("cancel_requested", name=self.record.cancel_reason)
-                    self._resume_if_suspended()
-                    if ROOT in self.fibers:
-                        branches.interrupt(self, self.fibers[ROOT], Interrupt(reason=self.record.cancel_reason))
-            case "terminate":
-                self.note("terminated", name=row.name)
-                self._close("terminated", row.name or "terminated")
-            case "suspend":
-                if self.record.status in ("running", "pending"):
-                    self.record.status = "suspended"
-                    self._record_changed = True
-                    self.note("suspended", name=row.name)
-            case "resume":
-                self.record.problem = None
-                self._resume_if_suspended()
-            case "signal":
-                raise AssertionError(row.kind)
-
-    def _resume_if_suspended(self) -> None:
-        if self.record.status != "suspended":
-            return
-        self.record.status = "running" if self.record.started_at is not None else "pending"
-        self._record_changed = True
-        self.note("resumed")
-        for fiber in list(self.fibers.values()):
-            match fiber.wait:
-                case ActivityWait() as wait if not fiber.queued:
-                    if wait.outcome is not None:
-                        self.settle_activity(fiber, wait, wait.outcome)
-                    elif wait.retry_at is None:
-                        self.dispatch.add(fiber.id)
-                case SignalWait() as wait:
-                    self.offer(wait.name)
-                case _:
-                    pass
-
-    def waits_for(self, fiber_id: str, operation_id: str, attempt: int) -> bool:
-        """Whether this attempt's result is still wanted."""
-        fiber = self.fibers.get(fiber_id)
-        wait = fiber.wait if fiber is not None else None
-        return (
-            isinstance(wait, ActivityWait)
-            and wait.operation_id == operation_id
-            and wait.attempt == attempt
-            and wait.retry_at is None
-            and wait.outcome is None
-        )
-
-    def activity_completed(self, fiber_id: str, operation_id: str, attempt: int, result: str, now: int) -> bool:
-        """An attempt returned `result` (text). False when nobody waits for it any more."""
-        if not self.waits_for(fiber_id, operation_id, attempt):
-            return False
-        self.now = now
-        fiber = self.fibers[fiber_id]
-        wait = fiber.wait
-        assert isinstance(wait, ActivityWait)
-        self.note("activity_completed", name=wait.activity, fiber=fiber_id, attempt=attempt)
-        self._hold_or_settle(fiber, wait, f'{{"ok":{result}}}')
-        return True
-
-    def activity_failed(self, fiber_id: str, operation_id: str, attempt: int, error: str, now: int) -> bool:
-        """An attempt raised. The retry policy decides: another attempt later, or the error goes to the workflow."""
-        if not self.waits_for(fiber_id, operation_id, attempt):
-            return False
-        self.now = now
-        fiber = self.fibers[fiber_id]
-        wait = fiber.wait
-        assert isinstance(wait, ActivityWait)
-        raised = self.codec.decode_error(error)
-        policy = self._policy(wait)
-        retry_at = None
-        if not policy.gives_up(raised, attempt):
-            retry_at = now + policy.delay_ms(attempt, salt=f"{self.record.id}/{operation_id}")
-        if retry_at is not None and wait.total_until is not None and retry_at >= wait.total_until:
-            retry_at = None
-            timeout = ActivityTimeout(
-                f"activity {wait.activity!r} did not succeed within {(wait.total_timeout_ms or 0) / 1000:g} s"
-            )
-            timeout.__cause__ = raised
-            raised = timeout
-        text = f"{type(raised).__name__}: {raised}"[:LOG_LINE_MAX]
-        if retry_at is not None:
-            self.note("activity_retried", name=wait.activity, fiber=fiber_id, attempt=attempt, error=text)
-            wait.attempt += 1
-            wait.retry_at = retry_at
-            self.touch(fiber)
-            return True
-        raised.add_note(f"activity {wait.activity!r} failed after {attempt} attempt{'s' if attempt != 1 else ''}")
-        self.note("activity_failed", name=wait.activity, fiber=fiber_id, attempt=attempt, error=text)
-        self._hold_or_settle(fiber, wait, f'{{"error":{self.codec.encode_error(raised)}}}')
-        return True
-
-    def heartbeat(self, fiber_id: str, operation_id: str, attempt: int, details: str) -> bool:
-        """Keep the details an attempt reported; the next attempt can read them."""
-        if not self.waits_for(fiber_id, operation_id, attempt):
-            return False
-        fiber = self.fibers[fiber_id]
-        assert isinstance(fiber.wait, ActivityWait)
-        fiber.wait.details = details
-        self.touch(fiber)
-        return True
+                commands.obey(self, row)
 
     def advance(self, now: int) -> None:
         """One turn: fire what is due at `now`, then let every fiber that can move run to its next wait."""
@@ -253,7 +144,7 @@ class Machine:
             if record.start_at is not None and now < record.start_at and record.cancel_reason is None:
                 return  # the client that started it has set its timer
             self._begin_run()
-        self._fire_due()
+        timers.fire(self)
         self._drain()
         self._close_if_ended()
 
@@ -264,11 +155,11 @@ class Machine:
         workflow = self.app.find_workflow(record.workflow)
         record.status = "running"
         record.started_at = self.now
-        self._due.pop("", None)
+        self.due.pop("", None)
         if workflow.timeout_ms is not None:
             record.timeout_at = self.now + workflow.timeout_ms
-            self._due[""] = record.timeout_at
-        self._record_changed = True
+            self.due[""] = record.timeout_at
+        self.record_changed = True
         self.note("started", name=record.workflow)
         root = Fiber(ROOT)
         self.fibers[ROOT] = root
@@ -284,64 +175,6 @@ class Machine:
         root.coroutine = call
         root.frames = "[]"
         self.queue.append((root, "value", None))
-
-    def _fire_due(self) -> None:
-        now = self.now
-        due = sorted((at, fiber_id) for fiber_id, at in self._due.items() if at <= now) if self._due else []
-        for _, fiber_id in due:
-            if fiber_id == "":
-                self._run_timed_out()
-                continue
-            fiber = self.fibers.get(fiber_id)
-            if fiber is not None:
-                self._fire_fiber(fiber)
-
-    def _fire_fiber(self, fiber: Fiber) -> None:
-        now = self.now
-        wait = fiber.wait
-        scopes = [s for s in fiber.scopes if not s.expired and s.due <= now]
-        first = min(scopes, key=lambda s: s.due) if scopes else None
-        # What was due first happens; at the same instant the wait itself wins, as the awaited thing did happen.
-        if wait is not None and wait.due is not None and wait.due <= now and (not first or wait.due <= first.due):
-            self._fire_wait(fiber, wait)
-        elif first is not None and wait is not None:
-            first.expired = True
-            self.note("timeout", name=first.id, fiber=fiber.id)
-            branches.interrupt(self, fiber, Interrupt(reason="ctx.timeout is over", scope=first.id))
-            self.touch(fiber)
-
-    def _fire_wait(self, fiber: Fiber, wait: Wait) -> None:
-        match wait:
-            case SleepWait():
-                self.note("slept", fiber=fiber.id)
-                self.move(fiber, "value", None)
-            case SignalWait():
-                branches.unregister(self, fiber)
-                self.note("signal_timed_out", name=wait.name, fiber=fiber.id)
-                if wait.default is not None:
-                    self.move(fiber, "value", wait.default)
-                else:
-                    self.move(fiber, "throw", TimeoutError(f"no signal {wait.name!r} arrived in time"))
-            case ActivityWait():
-                if wait.total_until is not None and self.now >= wait.total_until:
-                    error = ActivityTimeout(f"activity {wait.activity!r} did not succeed in its total time")
-                    self._hold_or_settle(fiber, wait, f'{{"error":{self.codec.encode_error(error)}}}')
-                else:
-                    wait.retry_at = None
-                    self.dispatch.add(fiber.id)
-                    self.touch(fiber)
-            case _:
-                raise AssertionError(wait)
-
-    def _run_timed_out(self) -> None:
-        self._due.pop("", None)
-        if self.record.timing_out:
-            return
-        self.record.timing_out = True
-        self._record_changed = True
-        self.note("timed_out")
-        if ROOT in self.fibers:
-            branches.interrupt(self, self.fibers[ROOT], Interrupt(reason="the run's timeout is over"))
 
     def _drain(self) -> None:
         queue = self.queue
@@ -370,15 +203,15 @@ class Machine:
             live = [f for f in self.fibers.values() if f.outcome is None]
         outcome = root.outcome
         if self.record.timing_out:
-            self._close("timed_out", "the run's timeout is over", outcome)
+            self.close("timed_out", "the run's timeout is over", outcome)
         elif outcome.startswith('{"ok":'):
-            self._close("completed", "", outcome)
+            self.close("completed", "", outcome)
         elif self.record.cancel_reason is not None and outcome.endswith(',"cancelled":true}'):
-            self._close("cancelled", self.record.cancel_reason, outcome)
+            self.close("cancelled", self.record.cancel_reason, outcome)
         else:
-            self._close("failed", "", outcome)
+            self.close("failed", "", outcome)
 
-    def _close(self, status: Any, reason: str, outcome: str | None = None) -> None:
+    def close(self, status: Any, reason: str, outcome: str | None = None) -> None:
         record = self.record
         record.status = status
         record.closed_at = self.now
@@ -392,7 +225,7 @@ class Machine:
         unread = sum(len(rows) for rows in self.signals.values())
         self.note(status, **({"unread_signals": unread} if unread else {}))
         record.history_count = self._history_count
-        self._record_changed = True
+        self.record_changed = True
         for fiber in self.fibers.values():
             if isinstance(fiber.wait, ActivityWait) and fiber.outcome is None and not fiber.queued:
                 branches.unregister(self, fiber)
@@ -414,14 +247,14 @@ class Machine:
         if due != fiber.due:
             fiber.due = due
             if due is None:
-                self._due.pop(fiber.id, None)
+                self.due.pop(fiber.id, None)
             else:
-                self._due[fiber.id] = due
+                self.due[fiber.id] = due
 
     def release(self, fiber: Fiber) -> None:
         """The fiber is gone: its row, timer and values go with this turn."""
         self._moved[fiber.id] = None
-        self._due.pop(fiber.id, None)
+        self.due.pop(fiber.id, None)
         self._drop_values(fiber.values)
         fiber.values = frozenset()
         fiber.due = None
@@ -444,27 +277,11 @@ class Machine:
         if rows is not None and not rows:
             del self.signals[name]
 
-    def _hold_or_settle(self, fiber: Fiber, wait: ActivityWait, outcome: str) -> None:
-        if self.record.status == "suspended":
-            wait.outcome = outcome
-            self.touch(fiber)
-        else:
-            self.settle_activity(fiber, wait, outcome)
-
-    def settle_activity(self, fiber: Fiber, wait: ActivityWait, outcome: str) -> None:
+    def settle_activity(self, fiber: Fiber, outcome: str) -> None:
+        """An activity has its outcome; the fiber moves."""
         self.activity_count -= 1
         self.dispatch.discard(fiber.id)
         self.move(fiber, "outcome", outcome)
-
-    def _policy(self, wait: ActivityWait) -> Retry:
-        if wait.retry is not None:
-            policy = self.codec.decode(wait.retry)
-            assert isinstance(policy, Retry)
-            return policy
-        try:
-            return self.find_activity(wait.activity).retry
-        except UnknownActivity:
-            return DEFAULT
 
     def finish_value(self, fiber: Fiber, value: Any) -> None:
         """The fiber returned. A value that cannot be stored is an error of the fiber instead."""
@@ -609,6 +426,15 @@ class Machine:
         extra = "".join(f',"{name}":{dump(value)}' for name, value in facts.items())
         self._history[n % HISTORY_MAX] = f'{{"n":{n},"at":{self.now},"kind":"{kind}"{extra}}}'
 
+    def note_completed(self, activity: str, fiber_id: str, attempt: int) -> None:
+        """The entry of every step, made without the generality of `note`."""
+        n = self._history_count
+        self._history_count = n + 1
+        self._history[n % HISTORY_MAX] = (
+            f'{{"n":{n},"at":{self.now},"kind":"activity_completed","name":{quoted(activity)},'
+            f'"fiber":"{fiber_id}","attempt":{attempt}}}'
+        )
+
     def log(self, level: str, message: str) -> None:
         line = str(message)[:LOG_LINE_MAX]
         self._logs.append(LogLine(level=level, message=line))
@@ -626,7 +452,7 @@ class Machine:
             closed=closed,
             abort=self.abort,
         )
-        if self._record_changed:
+        if self.record_changed:
             result.record = self.record.to_json()
         if self._state_text != self._stored_state_text:
             result.state = self._state_text
@@ -661,14 +487,14 @@ class Machine:
 
     def _armed(self) -> dict[str, int]:
         """The due times that stand in the store: none while nothing may fire."""
-        return {} if self.record.closed or self.record.status == "suspended" else self._due
+        return {} if self.record.closed or self.record.status == "suspended" else self.due
 
     def committed(self) -> None:
         """The last `changes()` are durable."""
-        self._record_changed = False
+        self.record_changed = False
         self._stored_state_text = self._state_text
         self._moved = {}
-        if self._stored_due or self._due:
+        if self._stored_due or self.due:
             self._stored_due = dict(self._armed())
         if self._value_changes and any(f.queued and f.frames for f in self.fibers.values()):
             # Branches that have not begun will be made from their text, large values included.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 from weft_core.errors import DecodeError
@@ -50,8 +51,18 @@ def parse(text: str, what: str) -> dict[str, Any]:
     return value
 
 
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def dump(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    """Compact ASCII JSON."""
+    return _dumps(value)
+
+
+@lru_cache(maxsize=4096)
+def quoted(name: str) -> str:
+    """The JSON text of a name that will be needed again and again."""
+    return _dumps(name)
 
 
 @dataclass(slots=True, kw_only=True)

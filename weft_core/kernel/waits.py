@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from weft_core.errors import DecodeError
 from weft_core.kernel.operations import BranchMode
-from weft_core.kernel.records import dump
+from weft_core.kernel.records import dump, quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class ActivityWait:
 
     def to_json(self) -> str:
         text = (
-            f'{{"op":"run","id":"{self.operation_id}","activity":{dump(self.activity)},"args":{self.args},'
+            f'{{"op":"run","id":"{self.operation_id}","activity":{quoted(self.activity)},"args":{self.args},'
             f'"attempt":{self.attempt}'
         )
         if self.retry_at is not None:

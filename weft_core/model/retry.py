@@ -43,8 +43,11 @@ class Retry:
         milliseconds(self.initial)
         milliseconds(self.max)
 
-    def delay_ms(self, attempt: int, *, salt: str) -> int:
-        """Milliseconds to wait after failed attempt number `attempt` (from 1)."""
+    def delay_ms(self, attempt: int, *, error: BaseException | None = None, salt: str) -> int:
+        """Milliseconds to wait after attempt number `attempt` (from 1) failed with `error`."""
+        asked = getattr(error, "retry_after", None)
+        if asked is not None:
+            return milliseconds(asked)
         ceiling = milliseconds(self.max)
         # Exponents past 64 always exceed any ceiling and could overflow a float.
         base = min(ceiling, milliseconds(self.initial) * self.backoff ** min(attempt - 1, 64))

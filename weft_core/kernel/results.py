@@ -1,0 +1,112 @@
+"""What attempts of activities report, and what the retry policy makes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft_core.errors import ActivityTimeout, UnknownActivity
+from weft_core.kernel.fibers import Fiber
+from weft_core.kernel.waits import ActivityWait
+from weft_core.model.retry import DEFAULT, Retry
+
+if TYPE_CHECKING:
+    from weft_core.kernel.machine import Machine
+
+ERROR_TEXT_MAX = 2_000
+"""Characters of an error's message kept in the history."""
+
+
+def wanted(machine: Machine, fiber_id: str, operation_id: str, attempt: int) -> tuple[Fiber, ActivityWait] | None:
+    """The fiber that waits for exactly this attempt, or None: a late result of an operation that is over."""
+    fiber = machine.fibers.get(fiber_id)
+    if fiber is None:
+        return None
+    wait = fiber.wait
+    if (
+        isinstance(wait, ActivityWait)
+        and wait.operation_id == operation_id
+        and wait.attempt == attempt
+        and wait.retry_at is None
+        and wait.outcome is None
+    ):
+        return fiber, wait
+    return None
+
+
+def completed(machine: Machine, fiber_id: str, operation_id: str, attempt: int, result: str, now: int) -> bool:
+    """An attempt returned `result` (text). False when nobody waits for it any more."""
+    found = wanted(machine, fiber_id, operation_id, attempt)
+    if found is None:
+        return False
+    machine.now = now
+    fiber, wait = found
+    machine.note_completed(wait.activity, fiber_id, attempt)
+    hold_or_settle(machine, fiber, wait, f'{{"ok":{result}}}')
+    return True
+
+
+def failed(machine: Machine, fiber_id: str, operation_id: str, attempt: int, error: str, now: int) -> bool:
+    """An attempt raised. The policy decides: another attempt later, or the error goes to the workflow."""
+    found = wanted(machine, fiber_id, operation_id, attempt)
+    if found is None:
+        return False
+    machine.now = now
+    fiber, wait = found
+    raised = machine.codec.decode_error(error)
+    retry_at = _retry_at(machine, wait, raised, now)
+    if retry_at is not None and wait.total_until is not None and retry_at >= wait.total_until:
+        retry_at = None
+        timeout = ActivityTimeout(
+            f"activity {wait.activity!r} did not succeed within {(wait.total_timeout_ms or 0) / 1000:g} s"
+        )
+        timeout.__cause__ = raised
+        raised = timeout
+    text = f"{type(raised).__name__}: {raised}"[:ERROR_TEXT_MAX]
+    if retry_at is not None:
+        machine.note("activity_retried", name=wait.activity, fiber=fiber_id, attempt=attempt, error=text)
+        wait.attempt += 1
+        wait.retry_at = retry_at
+        machine.touch(fiber)
+        return True
+    raised.add_note(f"activity {wait.activity!r} failed after {attempt} attempt{'s' if attempt != 1 else ''}")
+    machine.note("activity_failed", name=wait.activity, fiber=fiber_id, attempt=attempt, error=text)
+    hold_or_settle(machine, fiber, wait, f'{{"error":{machine.codec.encode_error(raised)}}}')
+    return True
+
+
+def heartbeat(machine: Machine, fiber_id: str, operation_id: str, attempt: int, details: str) -> bool:
+    """Keep the details an attempt reported; the next attempt can read them."""
+    found = wanted(machine, fiber_id, operation_id, attempt)
+    if found is None:
+        return False
+    fiber, wait = found
+    wait.details = details
+    machine.touch(fiber)
+    return True
+
+
+def hold_or_settle(machine: Machine, fiber: Fiber, wait: ActivityWait, outcome: str) -> None:
+    """Give the outcome to the fiber, or keep it in the fiber's row while the run is suspended."""
+    if machine.record.status == "suspended":
+        wait.outcome = outcome
+        machine.touch(fiber)
+    else:
+        machine.settle_activity(fiber, outcome)
+
+
+def _retry_at(machine: Machine, wait: ActivityWait, raised: BaseException, now: int) -> int | None:
+    policy = _policy(machine, wait)
+    if policy.gives_up(raised, wait.attempt):
+        return None
+    return now + policy.delay_ms(wait.attempt, error=raised, salt=f"{machine.record.id}/{wait.operation_id}")
+
+
+def _policy(machine: Machine, wait: ActivityWait) -> Retry:
+    if wait.retry is not None:
+        policy = machine.codec.decode(wait.retry)
+        assert isinstance(policy, Retry)
+        return policy
+    try:
+        return machine.find_activity(wait.activity).retry
+    except UnknownActivity:
+        return DEFAULT
