@@ -1,0 +1,87 @@
+/** Pages and Python write the same rows under the same keys. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { load, python } from "./load.mjs";
+
+const keys = await load("keys.ts");
+const records = await load("records.ts");
+const values = await load("values.ts");
+
+const NAMES = [
+  "plain",
+  "",
+  "~",
+  "a b",
+  "sig/order",
+  "50%",
+  "é",
+  "e\u0301",
+  "名前",
+  "🎈",
+  "\ud800",
+  "\x00",
+  "x".repeat(300),
+  "%41",
+];
+
+test("a component is quoted as Python quotes it, and comes back", () => {
+  const expected = python("from weft_core.store.keys import quote\nprint(json.dumps([quote(t) for t in told]))", NAMES);
+  assert.deepEqual(NAMES.map(keys.quote), expected);
+  assert.deepEqual(expected.map(keys.unquote), NAMES);
+});
+
+test("every kind of key is the one that Python makes", () => {
+  const expected = python(
+    `from weft_core.store import keys
+print(json.dumps([[keys.run(t), keys.fibers(t), keys.state(t), keys.values(t), keys.seq(t), keys.inboxes(t),
+    keys.inbox(t, 7), keys.seen(t, t), keys.seens(t), keys.ready(t), keys.histories(t), keys.unit("ab"),
+    keys.prefix_end("run/"), keys.after("run/x")] for t in told]))`,
+    NAMES,
+  );
+  const made = NAMES.map((t) => [
+    ...[keys.run(t), keys.fibers(t), keys.state(t), keys.values(t), keys.seq(t), keys.inboxes(t)],
+    ...[keys.inbox(t, 7), keys.seen(t, t), keys.seens(t), keys.ready(t), keys.histories(t), keys.unit("ab")],
+    ...[keys.prefixEnd("run/"), keys.after("run/x")],
+  ]);
+  assert.deepEqual(made, expected);
+});
+
+test("a run record and inbox rows are byte for byte what Python writes", () => {
+  for (const name of ["plain", 'quo"te', "é 🎈"]) {
+    const facts = { id: name, workflow: name, version: "1", created_at: 1_700_000_000_000 };
+    const expected = python(
+      `from weft_core.kernel.records import InboxRow, RunRecord, dump
+name, facts = told
+record = RunRecord(**facts, status="pending", input=dump([[name], {}]))
+rows = [InboxRow(n=1, kind="signal", name=name, payload=dump({"a": name}), id=i, at=5) for i in (None, name)]
+delayed = RunRecord(**facts, status="pending", input=dump([[], {}]), start_at=9)
+print(json.dumps([record.to_json(), *(row.to_json() for row in rows), delayed.to_json()]))`,
+      [name, facts],
+    );
+    const input = values.encode([[name], {}], "input");
+    const payload = values.encode({ a: name }, "payload");
+    const empty = values.encode([[], {}], "input");
+    assert.deepEqual(
+      [
+        records.newRunRecord({ ...facts, input, start_at: undefined }),
+        records.inboxRow("signal", name, payload, undefined, 5),
+        records.inboxRow("signal", name, payload, name, 5),
+        records.newRunRecord({ ...facts, input: empty, start_at: 9 }),
+      ],
+      expected,
+    );
+  }
+});
+
+test("what cannot be stored is refused with the place where it stands", () => {
+  for (const [value, place] of [
+    [{ a: [1, () => 1] }, "x.a[1]"],
+    [{ when: new Date(0) }, "x.when"],
+    [{ n: 10n }, "x.n"],
+  ]) {
+    assert.throws(
+      () => values.encode(value, "x"),
+      (error) => error.code === "checkpoint" && error.message.includes(place),
+    );
+  }
+});

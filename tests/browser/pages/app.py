@@ -1,0 +1,81 @@
+"""The app that the browser tests run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from weft_core import ActivityError, App, Context, Retry, activity_info
+
+app = App("test")
+
+
+@app.activity(retry=Retry(max_attempts=1_000, initial="50ms", max="500ms"))
+async def note(value: Any) -> Any:
+    """Tell the ledger of the test's server, with the idempotency key."""
+    entry = {"key": activity_info().key, "value": value}
+    if sys.platform == "emscripten":
+        from pyodide.http import pyfetch
+
+        response = await pyfetch("/ledger", method="POST", body=json.dumps(entry))
+        response.raise_for_status()
+    else:
+        print("noted", json.dumps(entry), flush=True)
+    return value
+
+
+@app.workflow
+async def steps(ctx: Context, count: int) -> list[int]:
+    """Note the numbers below `count`, one after the other."""
+    noted = []
+    for i in range(count):
+        noted.append(await ctx.run(note, i))
+        ctx.state["noted"] = len(noted)
+    return noted
+
+
+@app.workflow
+async def greet(ctx: Context, name: str) -> str:
+    """Wait for a signal, and give what it said."""
+    word = await ctx.wait_for_signal("word")
+    return f"{word}, {name}!"
+
+
+@app.workflow
+async def loud(ctx: Context, text: str) -> str:
+    """Call an activity of the page."""
+    result: str = await ctx.run("shout", text)
+    return result
+
+
+@app.workflow
+async def refused(ctx: Context) -> str:
+    """Call an activity of the page that fails."""
+    try:
+        await ctx.run("refuse", retry=Retry(max_attempts=2, initial="10ms"))
+    except ActivityError as error:
+        return f"{error.type_name}: {error}"
+    return "no error"
+
+
+@app.workflow
+async def nested(ctx: Context, rows: int, columns: int) -> dict[str, Any]:
+    """Waits in nested loops and every part of a `try`; two signals let it go on from the middle."""
+    log: list[str] = []
+    total = 0
+    for row in range(rows):
+        for column, name in enumerate("abcdefgh"[:columns]):
+            try:
+                if (row, column) == (1, 1):
+                    log.append(str(await ctx.wait_for_signal("go")))
+                total += await ctx.run(note, row * 10 + column)
+                if column == 2:
+                    raise ValueError(f"{row}{name}")
+            except ValueError as error:
+                if row == 1:
+                    log.append(str(await ctx.wait_for_signal("go on")))
+                log.append(f"caught {error}")
+            finally:
+                log.append(await ctx.run(note, f"end {row}{name}"))
+    return {"total": total, "log": log}
