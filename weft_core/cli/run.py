@@ -83,9 +83,9 @@ async def _see_through(engine: Engine, runs: Sequence[RunHandle], options: argpa
         if isinstance(outcome, BaseException):
             if isinstance(outcome, WeftError) and not _is_end_of_run(outcome) and status not in ("failed",):
                 raise outcome
-            ended = RunEnded(run.id, status)
-            ended.__cause__ = outcome
-            explained = explain(ended)
+            failure = RunEnded(run.id, status)
+            failure.__cause__ = outcome
+            explained = explain(failure)
             worst = max(worst, explained.exit)
             document["error"] = {"code": explained.code, "message": explained.message, "hint": explained.hint}
             if not output.json:

@@ -7,13 +7,13 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, cast, get_args
+from typing import Any, get_args, get_type_hints
 
 from weft_core.cli.exits import Exit, UsageProblem
 from weft_core.cli.loading import check_store_exists, load_app
 from weft_core.cli.output import STATUS_COLOURS, Output
 from weft_core.cli.progress import awaited
-from weft_core.client import Client, RunHandle, RunInfo, Status
+from weft_core.client import Client, RunHandle, RunInfo
 from weft_core.inspection import Inspection
 
 VALUE_SHOWN_MAX = 100
@@ -34,7 +34,7 @@ def _with_client(options: argparse.Namespace, do: Callable[[Client], Awaitable[i
 
 def list_command(options: argparse.Namespace, output: Output) -> int:
     """`weft runs list`."""
-    known = get_args(Status)
+    known = get_args(get_type_hints(RunInfo)["status"])
     for status in options.status or ():
         if status not in known:
             raise UsageProblem(f"there is no status {status!r}", hint=f"there are {', '.join(known)}")
@@ -42,8 +42,7 @@ def list_command(options: argparse.Namespace, output: Output) -> int:
         raise UsageProblem("--limit must be at least 1", hint="leave it out for 100")
 
     async def do(client: Client) -> int:
-        statuses = cast("list[Status] | None", options.status)
-        runs = await client.list(status=statuses, workflow=options.workflow, limit=options.limit)
+        runs = await client.list(status=options.status, workflow=options.workflow, limit=options.limit)
         if output.json:
             output.document([_document(run) for run in runs])
         elif not runs:
