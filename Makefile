@@ -7,7 +7,7 @@ STAMPS := build/stamps
 READY := $(STAMPS)/python $(STAMPS)/node $(STAMPS)/chromium
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: setup demo test check bench format laws clean help
+.PHONY: setup demo test test-oldest check bench format clean help
 
 help:
 	@sed -n 's/^# //p' Makefile | head -2
@@ -32,6 +32,14 @@ demo: $(READY)
 test: $(READY)
 	npm test --silent
 	$(PYTHON) -m pytest
+
+# The pure half on the oldest supported Python found here; part of continuous integration.
+test-oldest: $(STAMPS)/oldest
+	build/oldest/bin/python -m pytest tests/laws tests/unit tests/suite tests/stores -m "not slow and not browser"
+
+$(STAMPS)/oldest: requirements.lock pyproject.toml scripts/setup_python scripts/find_python
+	scripts/setup_python --oldest
+	@mkdir -p $(STAMPS) && touch $@
 
 check: $(READY)
 	$(PYTHON) -m ruff format --check --quiet $(wildcard $(SOURCES))
