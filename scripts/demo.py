@@ -261,8 +261,8 @@ def browser_half(screen: Screen, *, check_only: bool) -> bool:
 def look_headless(screen: Screen, url: str) -> bool:
     """The page in headless Chromium: closed in the middle, the browser killed once, everything arrived once."""
     chromium = subprocess.run([ROOT / "scripts" / "chromium"], capture_output=True, text=True).stdout.strip()
-    words = ["--url", url, "--chromium", chromium, "--shots", str(OUT)]
-    done = subprocess.run([sys.executable, str(ROOT / "scripts" / "demo_browser.py"), *words], cwd=ROOT)
+    environment = {**os.environ, "WEFT_DEMO_URL": url, "WEFT_CHROMIUM": chromium, "WEFT_DEMO_SHOTS": str(OUT)}
+    done = subprocess.run(["node", "scripts/demo_browser.mjs"], cwd=ROOT, env=environment)
     shots = sorted(path.name for path in OUT.glob("*.png"))
     good = screen.check(done.returncode == 0, "the browser half holds")
     return screen.check(bool(shots), f"screenshots under build/demo: {', '.join(shots) or 'none'}") and good
