@@ -9,7 +9,7 @@ import { stdlibZip } from "./stdlib.mjs";
 
 export const site = join(build, "site");
 const PYODIDE = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm"];
-const CLIENT = ["weft.js", "weft-worker.js"];
+const CLIENT = ["weft.js", "weft.js.map", "weft-worker.js", "weft-worker.js.map"];
 const PAGES = ["index.html", "style.css"];
 
 /** Everything under weft/, the folder that `Weft.open` calls `assets`. */

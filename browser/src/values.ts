@@ -1,6 +1,7 @@
 /**
- * Values between JavaScript and the codec's JSON text. Plain data is plain JSON on both sides; what JSON lacks is
- * `{"$tag": …}`, as `weft_core/resume/values` writes it. Python types that JavaScript lacks stay as they are tagged.
+ * Values between JavaScript and the codec's JSON text. Plain data is plain JSON on both sides; what JSON lacks is an
+ * object with one key that starts with `$`, as `weft_core/resume/values` writes it. Python types that JavaScript has no
+ * word for (dates with zones, decimals, classes of the app) stay as they are tagged.
  */
 
 import { WeftError } from "./errors.js";
@@ -22,8 +23,8 @@ function lower(value: unknown, path: string, depth: number): unknown {
     case "boolean":
       return value;
     case "number":
-      if (Number.isFinite(value) && !Object.is(value, -0)) return value;
-      return { $float: Object.is(value, -0) ? "-0.0" : Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf" };
+      if (Number.isFinite(value)) return value;
+      return { $float: Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf" };
     case "object":
       break;
     default:
@@ -36,12 +37,95 @@ function lower(value: unknown, path: string, depth: number): unknown {
     const kind = value.constructor?.name ?? "object";
     throw new WeftError("checkpoint", `${path} is a ${kind}, which cannot be stored; send plain data`);
   }
-  const lowered: Record<string, unknown> = {};
-  for (const [key, item] of Object.entries(value)) {
-    if (key.startsWith("$")) {
-      throw new WeftError("checkpoint", `${path}: the key ${JSON.stringify(key)} starts with "$"; rename it`);
-    }
-    if (item !== undefined) lowered[key] = lower(item, `${path}.${key}`, depth + 1);
+  const items = Object.entries(value)
+    .filter(([, item]) => item !== undefined)
+    .map(([key, item]): [string, unknown] => [key, lower(item, `${path}.${key}`, depth + 1)]);
+  return items.some(([key]) => key.startsWith("$")) ? { $dict: items } : fromEntries(items);
+}
+
+/** `Object.fromEntries`, also for the key `__proto__`. */
+function fromEntries(items: Iterable<readonly [string, unknown]>): Record<string, unknown> {
+  const made: Record<string, unknown> = {};
+  for (const [key, value] of items) {
+    Object.defineProperty(made, key, { value, enumerable: true, configurable: true, writable: true });
   }
-  return lowered;
+  return made;
+}
+
+/** The value of a parsed codec text: tags that JavaScript knows become values, shared parts stay shared. */
+export function decode(node: unknown): unknown {
+  return new Decoder(node).raise(node);
+}
+
+class Decoder {
+  /** Every array and object in the order they are written: what `$ref` counts. Made when first asked for. */
+  #numbered: object[] | undefined;
+  readonly #root: unknown;
+  readonly #made = new Map<object, unknown>();
+
+  constructor(root: unknown) {
+    this.#root = root;
+  }
+
+  raise(node: unknown): unknown {
+    if (typeof node !== "object" || node === null) return node;
+    if (this.#made.has(node)) return this.#made.get(node);
+    if (Array.isArray(node)) return this.#list(node, node);
+    const entries = Object.entries(node);
+    const first = entries[0];
+    if (entries.length === 1 && first?.[0].startsWith("$")) return this.#tagged(node, first[0], first[1]);
+    const made: Record<string, unknown> = {};
+    this.#made.set(node, made);
+    return Object.assign(made, fromEntries(entries.map(([key, item]) => [key, this.raise(item)])));
+  }
+
+  #list(node: object, items: readonly unknown[]): unknown[] {
+    const made: unknown[] = [];
+    this.#made.set(node, made);
+    for (const item of items) made.push(this.raise(item));
+    return made;
+  }
+
+  #tagged(node: object, tag: string, payload: unknown): unknown {
+    switch (tag) {
+      case "$ref":
+        this.#numbered ??= numbered(this.#root);
+        return this.raise(this.#numbered[Number(payload)]);
+      case "$float":
+        return { nan: Number.NaN, inf: Number.POSITIVE_INFINITY, "-inf": Number.NEGATIVE_INFINITY }[String(payload)];
+      case "$int": {
+        const hex = String(payload);
+        return hex.startsWith("-") ? -BigInt(hex.slice(1)) : BigInt(hex);
+      }
+      case "$str":
+        return (payload as number[]).map((code) => String.fromCharCode(code)).join("");
+      case "$tuple":
+        return Array.isArray(payload) ? this.#list(node, payload) : node;
+      case "$set":
+      case "$frozenset":
+        return Array.isArray(payload) ? new Set(payload.map((item) => this.raise(item))) : node;
+      case "$dict": {
+        if (!Array.isArray(payload)) return node;
+        const items = (payload as [unknown, unknown][]).map(([key, item]): [unknown, unknown] => [
+          this.raise(key),
+          this.raise(item),
+        ]);
+        const named = items.every((item): item is [string, unknown] => typeof item[0] === "string");
+        return named ? fromEntries(items) : new Map(items);
+      }
+      default:
+        return node;
+    }
+  }
+}
+
+function numbered(root: unknown): object[] {
+  const found: object[] = [];
+  const visit = (node: unknown): void => {
+    if (typeof node !== "object" || node === null) return;
+    found.push(node);
+    for (const item of Object.values(node)) visit(item);
+  };
+  visit(root);
+  return found;
 }

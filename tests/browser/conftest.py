@@ -17,6 +17,7 @@ from tests.browser.server import Ledger, make_server
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = Path(__file__).parent / "pages"
+TOOLS = ROOT / "build" / "test-tools"
 FLAGS = [
     "--disable-gpu",
     "--disable-quic",
@@ -32,6 +33,12 @@ def site() -> Path:
     """The built site."""
     subprocess.run(["npm", "run", "--silent", "site"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return ROOT / "build" / "site"
+
+
+@pytest.fixture(scope="session")
+def tools(site: Path) -> None:
+    """Parts of browser/src that tests use and pages do not: `/tools/store.js`."""
+    subprocess.run(["node", "browser/scripts/test_tools.mjs", str(TOOLS)], cwd=ROOT, check=True)
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +123,7 @@ def browser(
 ) -> Iterator[Browser]:
     """A fresh profile and a fresh server. What the pages said is printed when the test fails."""
     ledger = Ledger()
-    mounts = {"/": site, "/pages/": PAGES, "/repository/": ROOT, "/made/": tmp_path}
+    mounts = {"/": site, "/pages/": PAGES, "/repository/": ROOT, "/tools/": TOOLS}
     server = make_server(mounts, ledger)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

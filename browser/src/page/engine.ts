@@ -12,7 +12,7 @@ import {
   type ToPage,
   type ToWorker,
 } from "../protocol.js";
-import { encode } from "../values.js";
+import { decode, encode } from "../values.js";
 
 /** What an activity in JavaScript can know of its attempt. */
 export interface ActivityInfo {
@@ -191,7 +191,7 @@ export class Engine {
     try {
       const activity = this.#options.activities[call.activity];
       if (!activity) throw new WeftError("not_found", `this page has no activity ${call.activity}`);
-      const result = await activity(...(JSON.parse(call.args) as unknown[]), info);
+      const result = await activity(...(decode(JSON.parse(call.args)) as unknown[]), info);
       const value = encode(result, `result of ${call.activity}`);
       if (this.#calls.delete(call.call)) this.#say({ type: "returned", call: call.call, value });
     } catch (error) {

@@ -17,7 +17,7 @@ import {
   text,
 } from "../records.js";
 import type { Row, Store } from "../store/index.js";
-import { encode } from "../values.js";
+import { decode, encode } from "../values.js";
 
 const RUN_ID_LENGTH_MAX = 200;
 /** How often a call is made again when others write to the same run at the same moment. */
@@ -191,7 +191,7 @@ export async function view(store: Store, runId: string): Promise<RunView> {
     ),
     createdAt: new Date(record.created_at),
     closedAt: record.closed_at === undefined ? null : new Date(record.closed_at),
-    state: stateRow ? parseRow<Record<string, unknown>>(stateRow.value, "state") : {},
+    state: stateRow ? (decode(parseRow(stateRow.value, "state")) as Record<string, unknown>) : {},
     fibers,
     line: root?.line ?? null,
     locals: root?.locals ?? {},
@@ -223,7 +223,7 @@ export function outcome(record: RunRecord): { readonly result: unknown } | undef
   const because = record.cancel_reason === undefined ? "" : `: ${record.cancel_reason}`;
   switch (record.status) {
     case "completed":
-      return { result: record.result ?? null };
+      return { result: decode(record.result ?? null) };
     case "cancelled":
       throw new RunFailed("run_cancelled", `run ${record.id} was cancelled${because}`, facts);
     case "terminated":

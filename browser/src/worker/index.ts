@@ -13,6 +13,7 @@ import {
   type ToPage,
   type ToWorker,
 } from "../protocol.js";
+import { installBridge } from "../store/bridge.js";
 import { APP_FOLDER, bootPython, loadFiles, loadWheels } from "./python.js";
 
 declare const self: DedicatedWorkerGlobalScope;
@@ -115,6 +116,7 @@ function serve(python: PyodideAPI, options: Open, set: (state: EngineState) => v
         post({ type: "abort", call });
       },
     };
+    installBridge();
     onFatal(python, (message) => page.state("failed", `Python died: ${message}`));
     const start = python.runPython("from weft_core.engine.host_browser_serve import serve\nserve");
     door = start(

@@ -1,0 +1,81 @@
+// Durable steps in headless Chromium beside the raw IndexedDB loop, in one session, interleaved, on a profile on disk.
+// Prints medians, spreads and ratios; `--json` prints one JSON document instead.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+import { root } from "../scripts/paths.mjs";
+import { serve } from "../scripts/serve.mjs";
+import { buildSite, site } from "../scripts/site.mjs";
+
+const ROUNDS = 5;
+const COMMITS = 300;
+const STEPS = 300;
+const RUNS = 100;
+const STEPS_EACH = 10;
+const FLAGS = ["--disable-gpu", "--no-first-run", "--disable-background-networking"];
+if (process.getuid?.() === 0) FLAGS.push("--no-sandbox");
+
+const sorted = (values) => [...values].sort((a, b) => a - b);
+const median = (values) => sorted(values)[values.length >> 1];
+const summary = (values) => ({ median: median(values), least: Math.min(...values), most: Math.max(...values) });
+
+async function measure(durability, page) {
+  const boot = await page.evaluate((d) => boot(d), durability);
+  const rows = { raw: [], sequential: [], batched: [], concurrent: [] };
+  for (let round = 0; round < ROUNDS; round++) {
+    rows.raw.push((await page.evaluate((o) => raw(o), { durability, commits: COMMITS, puts: 2 })).rate);
+    rows.sequential.push((await page.evaluate((o) => engine(o), { runs: 1, count: STEPS })).rate);
+    const batched = { durability, commits: 20, puts: 2 * RUNS };
+    rows.batched.push(RUNS * (await page.evaluate((o) => raw(o), batched)).rate);
+    rows.concurrent.push((await page.evaluate((o) => engine(o), { runs: RUNS, count: STEPS_EACH })).rate);
+  }
+  const start = await page.evaluate((n) => startLatency(n), 50);
+  return {
+    durability,
+    boot_ms: boot,
+    start_ms: start,
+    raw_ms: 1000 / median(rows.raw),
+    ...Object.fromEntries(Object.entries(rows).map(([name, values]) => [name, summary(values)])),
+    sequential_ratio: median(rows.sequential) / median(rows.raw),
+    concurrent_ratio: median(rows.concurrent) / median(rows.batched),
+  };
+}
+
+await buildSite();
+const { base, stop } = await serve({ "/": site, "/bench/": join(root, "browser/bench") });
+const profile = mkdtempSync(join(tmpdir(), "weft-bench-"));
+const executablePath = execFileSync(join(root, "scripts/chromium"), { encoding: "utf8" }).trim();
+const context = await chromium.launchPersistentContext(profile, { executablePath, args: FLAGS, headless: true });
+const results = [];
+try {
+  for (const durability of ["strict", "relaxed"]) {
+    const page = await context.newPage();
+    await page.goto(`${base}/bench/`);
+    await page.waitForFunction("window.boot !== undefined");
+    results.push(await measure(durability, page));
+    await page.close();
+  }
+} finally {
+  await context.close();
+  stop();
+  rmSync(profile, { recursive: true, force: true });
+}
+
+if (process.argv.includes("--json")) {
+  console.log(JSON.stringify(results));
+} else {
+  const rate = ({ median: m, least, most }) =>
+    `${Math.round(m).toLocaleString("en")}/s (${Math.round(least)}–${Math.round(most)})`;
+  for (const r of results) {
+    console.log(`IndexedDB, ${r.durability}: page to running engine ${(r.boot_ms / 1000).toFixed(2)} s`);
+    console.log(
+      `  one run        ${rate(r.sequential)} steps, raw loop ${rate(r.raw)} commits: ${r.sequential_ratio.toFixed(2)}`,
+    );
+    console.log(
+      `  ${RUNS} runs       ${rate(r.concurrent)} steps, raw batches ${rate(r.batched)}: ${r.concurrent_ratio.toFixed(2)}`,
+    );
+    console.log(`  start durable  ${r.start_ms.toFixed(1)} ms, one raw transaction ${r.raw_ms.toFixed(1)} ms`);
+  }
+}

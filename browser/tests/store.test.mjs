@@ -1,0 +1,325 @@
+// The IndexedDB store on fake-indexeddb: preconditions, numbers, order, lost connections, repeated commits, hints.
+// The same store runs the whole conformance suite of weft_core.testing in Chromium; see tests/browser.
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { IDBDatabase as FakeDatabase, IDBFactory, IDBKeyRange } from "fake-indexeddb";
+import { load } from "./load.mjs";
+
+globalThis.indexedDB = new IDBFactory();
+globalThis.IDBKeyRange = IDBKeyRange;
+const { openStore } = await load("store/index.ts");
+const { bridge } = await load("store/bridge.ts");
+
+const opened = [];
+let count = 0;
+const newName = () => `test-${++count}`;
+
+async function open(name = newName(), options = {}) {
+  const store = await openStore(name, options);
+  opened.push(store);
+  return store;
+}
+
+afterEach(() => {
+  for (const store of opened.splice(0)) store.close();
+});
+
+/** Let `tamper` at every read-write transaction of this context, before the store gets it; returns the undo. */
+function tamper(change) {
+  const { prototype } = FakeDatabase;
+  const original = prototype.transaction;
+  prototype.transaction = function (names, mode, options) {
+    const transaction = () => original.call(this, names, mode, options);
+    return mode === "readwrite" ? change(transaction, this) : transaction();
+  };
+  return () => {
+    prototype.transaction = original;
+  };
+}
+const values = async (store) => (await store.scan("a", "~")).map((row) => `${row.key}=${row.value}`).join(" ");
+const isConflict = (key, expected, actual) => (error) =>
+  error.code === "conflict" && error.key === key && error.expected === expected && error.actual === actual;
+
+test("rows are put, read, deleted, and versions are commit numbers", async () => {
+  const store = await open();
+  const first = await store.commit({ put: { a: "1", b: "2" } });
+  const second = await store.commit({ expect: { a: first, c: 0 }, put: { c: "3" }, delete: ["b"] });
+  assert.ok(second > first);
+  assert.deepEqual(
+    [...(await store.get(["a", "b", "c", "a"])).values()],
+    [
+      { key: "a", value: "1", version: first },
+      { key: "c", value: "3", version: second },
+    ],
+  );
+  const third = await store.commit({
+    deleteRange: [
+      ["a", "c"],
+      ["x", "a"],
+    ],
+    put: { bb: "in the range" },
+  });
+  assert.equal(await values(store), "bb=in the range c=3");
+  assert.equal((await store.get(["bb"])).get("bb").version, third);
+});
+
+test("a failed precondition names the first one and undoes everything", async () => {
+  const store = await open();
+  const first = await store.commit({ put: { a: "1", b: "1" } });
+  const second = await store.commit({ put: { b: "2" } });
+  const before = await values(store);
+  const wrong = { expect: { a: first, c: 9, b: first }, put: { a: "x", d: "x" }, deleteRange: [["a", "z"]] };
+  await assert.rejects(store.commit(wrong), isConflict("c", 9, 0));
+  await assert.rejects(store.commit({ ...wrong, expect: { b: first } }), isConflict("b", first, second));
+  await assert.rejects(store.commit({ expect: { b: 0 } }), isConflict("b", 0, second));
+  assert.equal(await store.commit({ expect: { b: second, c: 0 } }), 0);
+  assert.equal(await values(store), before);
+  assert.equal(await store.commit({ expect: { b: second }, put: { b: "3" } }), second + 1);
+});
+
+test("two handles number their commits in turn, whoever guessed wrong", async () => {
+  const name = newName();
+  const stores = [await open(name), await open(name), await open(name)];
+  let last = 0;
+  for (const turn of "000110120221012200110") {
+    const number = await stores[turn].commit({ put: { a: turn } });
+    assert.ok(number > last);
+    last = number;
+    for (const store of stores) assert.equal((await store.get(["a"])).get("a").version, number);
+  }
+  const numbers = await Promise.all(
+    Array.from({ length: 30 }, (_, n) => stores[n % 3].commit({ put: { [`k${n}`]: "" } })),
+  );
+  assert.equal(new Set(numbers).size, 30);
+});
+
+test("scans keep bounds, limit, direction", async () => {
+  const store = await open();
+  await store.commit({ put: { b: "", d: "", "d/1": "", d0: "", f: "" } });
+  const scan = async (...args) => (await store.scan(...args)).map((row) => row.key).join(" ");
+  assert.equal(await scan("b", "f"), "b d d/1 d0");
+  assert.equal(await scan("d ", "d0"), "d/1");
+  assert.equal(await scan("a", "z", { limit: 2 }), "b d");
+  assert.equal(await scan("a", "z", { limit: 2, reverse: true }), "f d0");
+  assert.equal(await scan("a", "f", { reverse: true }), "d0 d/1 d b");
+  assert.equal(await scan("a", "z", { limit: 0 }), "");
+  assert.equal(await scan("z", "a"), "");
+  assert.equal(await scan("d", "d"), "");
+});
+
+test("a commit whose outcome was lost is repeated and applied once", async () => {
+  for (const applied of [true, false]) {
+    const store = await open();
+    const first = await store.commit({ put: { a: "1" } });
+    let lost = 0;
+    const undo = tamper((begin, database) => {
+      if (lost++ > 0) return begin();
+      const transaction = begin();
+      // The connection dies while the commit is on its way: the caller hears `abort`, the disk may have it all the same.
+      if (!applied) queueMicrotask(() => transaction.abort());
+      else {
+        Object.defineProperty(transaction, "oncomplete", {
+          set() {
+            transaction.addEventListener("complete", () => {
+              transaction.onabort();
+              database.close();
+            });
+          },
+        });
+      }
+      return transaction;
+    });
+    const number = await store.commit({ expect: { a: first, b: 0 }, put: { a: "2", b: "2" } });
+    undo();
+    assert.ok(lost >= 2);
+    assert.equal(number, first + 1);
+    assert.deepEqual((await store.get(["b"])).get("b"), { key: "b", value: "2", version: number });
+    assert.equal(await store.commit({ expect: { a: number }, put: { a: "3" } }), number + 1);
+  }
+});
+
+test("a commit that was applied and lost is recognised even when others committed since", async () => {
+  const name = newName();
+  const store = await open(name);
+  const other = await open(name);
+  const first = await store.commit({ put: { a: "1" } });
+  let times = 0;
+  const undo = tamper((begin) => {
+    const transaction = begin();
+    if (times++ === 0) {
+      Object.defineProperty(transaction, "oncomplete", {
+        set() {
+          transaction.addEventListener("complete", async () => {
+            await other.commit({ put: { a: "other" } });
+            transaction.onabort();
+          });
+        },
+      });
+    }
+    return transaction;
+  });
+  assert.equal(await store.commit({ expect: { a: first }, put: { a: "2" } }), first + 1);
+  undo();
+  assert.equal((await store.get(["a"])).get("a").value, "other");
+  const next = await store.commit({ put: { a: "3" } });
+  assert.equal(next, first + 3);
+});
+
+test("a connection that stays dead is reported; whether it was applied is said to be unknown", async () => {
+  const store = await open();
+  const undo = tamper((begin) => {
+    const transaction = begin();
+    queueMicrotask(() => transaction.abort());
+    return transaction;
+  });
+  await assert.rejects(store.commit({ put: { a: "1" } }), { code: "store_unavailable", applied: null });
+  undo();
+  const dead = tamper(() => {
+    throw new DOMException("The database connection is closing", "InvalidStateError");
+  });
+  await assert.rejects(store.commit({ put: { a: "1" } }), { code: "store_unavailable", applied: false });
+  dead();
+  assert.equal(await values(store), "");
+  await store.commit({ put: { a: "2" } });
+  assert.equal(await values(store), "a=2");
+});
+
+test("no room: store_full, nothing written, and the store goes on", async () => {
+  const store = await open();
+  const undo = tamper((begin) => {
+    const transaction = begin();
+    Object.defineProperty(transaction, "error", { get: () => new DOMException("full", "QuotaExceededError") });
+    queueMicrotask(() => transaction.abort());
+    return transaction;
+  });
+  await assert.rejects(store.commit({ put: { a: "1" } }), { code: "store_full" });
+  undo();
+  assert.equal(await values(store), "");
+  await store.commit({ put: { a: "2" } });
+});
+
+test("a database deleted under an open store is reported, never begun anew", async () => {
+  const store = await open();
+  await store.commit({ put: { a: "1" } });
+  await new Promise((resolve, reject) => {
+    const request = indexedDB.deleteDatabase(store.name);
+    request.onsuccess = resolve;
+    request.onerror = reject;
+    request.onblocked = reject;
+  });
+  await assert.rejects(store.get(["a"]), /was deleted while it was in use/);
+  await assert.rejects(store.commit({ put: { a: "2" } }), { code: "store_unavailable", applied: false });
+  assert.deepEqual(
+    (await indexedDB.databases()).filter(({ name }) => name === store.name),
+    [],
+  );
+  const another = await open(store.name);
+  assert.equal(await values(another), "");
+  await assert.rejects(store.get(["a"]), /was deleted while it was in use/);
+});
+
+test("an open that fails is not an empty store", async () => {
+  const name = newName();
+  await new Promise((resolve) => {
+    const request = indexedDB.open(name, 99);
+    request.onsuccess = () => {
+      request.result.close();
+      resolve();
+    };
+  });
+  await assert.rejects(openStore(name), /newer version of Weft/);
+});
+
+test("watchers hear of commits here and of commits by other handles", async () => {
+  const name = newName();
+  const [store, other] = [await open(name), await open(name)];
+  let rung = 0;
+  const undo = store.watch(() => rung++);
+  await store.commit({ put: { a: "1" } });
+  assert.equal(rung, 1);
+  const heard = new Promise((resolve) => store.watch(resolve));
+  await other.commit({ put: { a: "2" } });
+  await heard;
+  undo();
+  const before = rung;
+  await store.commit({ put: { a: "3" } });
+  assert.equal(rung, before);
+});
+
+test("one handle owns the store at a time", async () => {
+  const name = newName();
+  const [one, two] = [await open(name), await open(name)];
+  await one.acquire();
+  await one.acquire();
+  await assert.rejects(two.acquire(), { code: "store_owned" });
+  const waiting = two.acquire({ wait: true });
+  one.release();
+  await waiting;
+  await assert.rejects(one.acquire(), { code: "store_owned" });
+  const third = (await open(name)).acquire({ wait: true });
+  two.close();
+  await third;
+  await opened.at(-1).release();
+  await one.acquire();
+});
+
+test("a closed store says so, and that nothing was applied", async () => {
+  const store = await open();
+  store.close();
+  store.close();
+  await store.release();
+  for (const call of [() => store.get(["a"]), () => store.scan("a", "b"), () => store.commit({ put: { a: "1" } })]) {
+    await assert.rejects(call(), { code: "store_unavailable", applied: false });
+  }
+  await assert.rejects(store.acquire(), { code: "store_unavailable" });
+});
+
+test("the bridge answers every request once, by number, in JSON", async () => {
+  const answers = new Map();
+  let wake = () => {};
+  const port = bridge.open(newName(), "relaxed", (id, ok, payload) => {
+    if (id === 0) return;
+    assert.ok(!answers.has(id));
+    answers.set(id, [ok, JSON.parse(payload)]);
+    wake();
+  });
+  const answer = async (id) => {
+    while (!answers.has(id)) await new Promise((resolve) => (wake = resolve));
+    return answers.get(id);
+  };
+  const commit = (rest) => JSON.stringify({ op: "commit", expect: [], deleteRange: [], delete: [], put: [], ...rest });
+  port.post(
+    2,
+    commit({
+      put: [
+        ["a", "é"],
+        ["b", "2"],
+      ],
+    }),
+  );
+  assert.deepEqual(await answer(1), [true, null]);
+  const [, number] = await answer(2);
+  port.post(3, commit({ expect: [["b", 7]], put: [["a", "x"]] }));
+  port.post(4, JSON.stringify({ op: "get", keys: ["b", "c", "a"] }));
+  port.post(5, JSON.stringify({ op: "scan", start: "a", end: "z", limit: 1, reverse: true }));
+  port.post(6, JSON.stringify({ op: "acquire", wait: false }));
+  const [ok, error] = await answer(3);
+  assert.equal(ok, false);
+  assert.deepEqual(
+    { ...error, message: "" },
+    { code: "conflict", message: "", key: "b", expected: 7, actual: number, applied: null },
+  );
+  assert.deepEqual(await answer(4), [
+    true,
+    [
+      ["b", "2", number],
+      ["a", "é", number],
+    ],
+  ]);
+  assert.deepEqual(await answer(5), [true, [["b", "2", number]]]);
+  assert.deepEqual(await answer(6), [true, null]);
+  port.post(7, JSON.stringify({ op: "release" }));
+  assert.deepEqual(await answer(7), [true, null]);
+  port.close();
+  port.close();
+});
