@@ -1,0 +1,80 @@
+/** Opening the IndexedDB database: its schema, and the cases in which an open must not be taken for an empty store. */
+
+import { describe, type StoreError, StoreUnavailable, translate } from "./errors.js";
+
+const SCHEMA = 1;
+/** The rows: `{key, value, version}` under `key`, so that one `getAll` brings everything (measured: best for scans). */
+export const ROWS = "kv";
+/** One row, `COMMITS`: the latest commit number and who made the latest commits. */
+export const META = "meta";
+export const COMMITS = "commits";
+/** How long other tabs may take to let go of an older schema. */
+const BLOCKED_MS_MAX = 10_000;
+
+/** The row `COMMITS`. It is what makes commit numbers grow, and the repetition of a commit safe. */
+export interface Commits {
+  /** Drawn when the database was made: a database that was deleted and made anew is another one. */
+  readonly store: string;
+  /** The latest commit's number. */
+  readonly number: number;
+  /** Which client made it. */
+  readonly by: string;
+  /** For the clients that committed last: the sequence number of their latest commit, and its commit number. */
+  readonly recent: ReadonlyArray<readonly [client: string, sequence: number, number: number]>;
+}
+
+/** A random name, also where `crypto.randomUUID` is missing (plain http). */
+export function randomName(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Open the database, making it when it does not exist - unless `known` says that it did exist, as the store with that
+ * name: then its absence is an error and nothing is made.
+ */
+export function openDatabase(name: string, known: string | null): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let vanished = false;
+    const fail = (error: unknown) => {
+      clearTimeout(timer);
+      const message = `the database ${name} could not be opened (${describe(error)}); this does not mean it is empty`;
+      reject(translate(error, `opening ${name}`) ?? new StoreUnavailable(message, false, { cause: error }));
+    };
+    let request: IDBOpenDBRequest;
+    try {
+      request = indexedDB.open(name, SCHEMA);
+    } catch (error) {
+      return fail(error);
+    }
+    request.onupgradeneeded = () => {
+      if (known !== null) {
+        vanished = true;
+        request.transaction?.abort();
+        return;
+      }
+      const made = request.result;
+      made.createObjectStore(ROWS, { keyPath: "key" });
+      const first: Commits = { store: randomName(), number: 0, by: "", recent: [] };
+      made.createObjectStore(META).put(first, COMMITS);
+    };
+    request.onblocked = () => {
+      timer = setTimeout(() => {
+        request.onsuccess = () => request.result.close();
+        fail(new Error("another tab still uses an older version of this site; close or reload it"));
+      }, BLOCKED_MS_MAX);
+    };
+    request.onerror = (event) => {
+      event.preventDefault(); // Firefox reports it to the page otherwise
+      fail(vanished ? gone(name) : request.error);
+    };
+    request.onsuccess = () => {
+      clearTimeout(timer);
+      resolve(request.result);
+    };
+  });
+}
+
+export function gone(name: string): StoreError {
+  return new StoreUnavailable(`the database ${name} was deleted while it was in use; reload to begin a new one`, false);
+}

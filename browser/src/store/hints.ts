@@ -1,0 +1,50 @@
+/** "Something was committed": told to watchers here at once, and to other contexts of the origin over a channel. */
+
+/** Announcements to other contexts come no closer together than this; the first one goes out at once. */
+const ANNOUNCE_MS_MIN = 8;
+
+export class Hints {
+  readonly #channel: BroadcastChannel | null;
+  readonly #watchers = new Set<{ callback: () => void }>();
+  #quiet: ReturnType<typeof setTimeout> | null = null;
+  #pending = false;
+
+  constructor(name: string) {
+    this.#channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(`weft:store:${name}`);
+    if (this.#channel !== null) this.#channel.onmessage = () => this.#ring();
+  }
+
+  watch(callback: () => void): () => void {
+    const watcher = { callback };
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** A commit of this context is durable. */
+  committed(): void {
+    this.#ring();
+    if (this.#quiet === null) this.#announce();
+    else this.#pending = true;
+  }
+
+  close(): void {
+    this.#watchers.clear();
+    if (this.#quiet !== null) clearTimeout(this.#quiet);
+    if (this.#pending) this.#channel?.postMessage(0);
+    this.#pending = false;
+    this.#channel?.close();
+  }
+
+  #announce(): void {
+    this.#pending = false;
+    this.#channel?.postMessage(0);
+    this.#quiet = setTimeout(() => {
+      this.#quiet = null;
+      if (this.#pending) this.#announce();
+    }, ANNOUNCE_MS_MIN);
+  }
+
+  #ring(): void {
+    for (const { callback } of [...this.#watchers]) callback();
+  }
+}

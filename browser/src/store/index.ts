@@ -1,0 +1,214 @@
+/** A store in an IndexedDB database of this origin: what pages, workers and, through `bridge.ts`, Python use. */
+
+import { type Commits, gone, openDatabase, randomName } from "./database.js";
+import { ConnectionLost, describe, StoreError, StoreUnavailable } from "./errors.js";
+import { Hints } from "./hints.js";
+import { Ownership } from "./ownership.js";
+import {
+  type Batch,
+  type Durability,
+  type Operations,
+  type Row,
+  SCAN_LIMIT_DEFAULT,
+  type ScanOptions,
+  type Store,
+} from "./port.js";
+import { checkRows, commitRows, getRows, readCommits, scanRows } from "./transactions.js";
+
+export { Conflict, StoreError, StoreUnavailable } from "./errors.js";
+export { type Batch, type Durability, type Operations, type Row, SCAN_LIMIT_DEFAULT, type Store } from "./port.js";
+
+export interface StoreOptions {
+  /** `strict` (default): a commit resolves when the disk has it. `relaxed`: when the operating system has it. */
+  readonly durability?: Durability;
+}
+
+/** Open the database, making it when it does not exist. */
+export async function openStore(name: string, options: StoreOptions = {}): Promise<IndexedDBStore> {
+  const store = new IndexedDBStore(name, options.durability ?? "strict");
+  try {
+    await store.probe();
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+  return store;
+}
+
+export class IndexedDBStore implements Store {
+  readonly #client = randomName();
+  readonly #hints: Hints;
+  readonly #ownership: Ownership;
+  readonly #leaving = (event: Event) => {
+    if ((event as Event & { persisted?: boolean }).persisted) this.#drop(); // an open connection keeps a page out of the cache
+  };
+  /** The connection, or its opening; null when the next call has to open one. */
+  #connection: Promise<IDBDatabase> | null = null;
+  #database: IDBDatabase | null = null;
+  #seen: Commits = { store: "", number: 0, by: "", recent: [] };
+  #sequence = 0;
+  /** Commits of one client run one after another, so that its latest sequence number tells of all before it. */
+  #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  /** Made by `openStore`. */
+  constructor(
+    readonly name: string,
+    readonly durability: Durability,
+  ) {
+    this.#hints = new Hints(name);
+    this.#ownership = new Ownership(name);
+    globalThis.addEventListener?.("pagehide", this.#leaving);
+  }
+
+  async get(keys: readonly string[]): Promise<Map<string, Row>> {
+    const rows = await this.#use((database) => getRows(database, [...new Set(keys)]));
+    return new Map(rows.map((row) => [row.key, row]));
+  }
+
+  async scan(start: string, end: string, options: ScanOptions = {}): Promise<Row[]> {
+    const limit = options.limit ?? SCAN_LIMIT_DEFAULT;
+    return this.#use((database) =>
+      start < end && limit > 0 ? scanRows(database, start, end, limit, options.reverse ?? false) : [],
+    );
+  }
+
+  commit(batch: Batch): Promise<number> {
+    return this.apply({
+      expect: Object.entries(batch.expect ?? {}),
+      deleteRange: batch.deleteRange ?? [],
+      delete: batch.delete ?? [],
+      put: Object.entries(batch.put ?? {}),
+    });
+  }
+
+  /** `commit` for a batch that is already in lists. */
+  async apply(operations: Operations): Promise<number> {
+    const { put, deleteRange, expect } = operations;
+    if (put.length + operations.delete.length + deleteRange.length === 0) {
+      await this.#use((database) => checkRows(database, expect));
+      return 0;
+    }
+    const turn = this.#last.then(() => this.#write(operations));
+    this.#last = turn.catch(() => {});
+    const number = await turn;
+    this.#hints.committed();
+    return number;
+  }
+
+  watch(callback: () => void): () => void {
+    this.#checkOpen();
+    return this.#hints.watch(callback);
+  }
+
+  async acquire(options: { wait?: boolean } = {}): Promise<void> {
+    this.#checkOpen();
+    await this.#ownership.acquire(options.wait ?? false);
+  }
+
+  release(): Promise<void> {
+    return this.#ownership.release();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    globalThis.removeEventListener?.("pagehide", this.#leaving);
+    this.#hints.close();
+    this.#ownership.close();
+    this.#drop();
+  }
+
+  /** Open the connection and see that it answers. */
+  async probe(): Promise<void> {
+    await this.#use(async () => {});
+  }
+
+  async #write(operations: Operations): Promise<number> {
+    this.#sequence += 1;
+    const sequence = this.#sequence;
+    let repeated = false;
+    const { latest, number } = await this.#use(async (database) => {
+      const { durability } = this;
+      const attempt = { client: this.#client, sequence, seen: this.#seen, repeated, durability };
+      try {
+        return await commitRows(database, operations, attempt);
+      } catch (error) {
+        repeated ||= error instanceof ConnectionLost && error.maybeApplied;
+        throw error;
+      }
+    });
+    this.#seen = latest;
+    return number;
+  }
+
+  /** Call with a live connection; on a lost one, once more with a new one. */
+  async #use<T>(call: (database: IDBDatabase) => Promise<T> | T): Promise<T> {
+    this.#checkOpen();
+    let lost: ConnectionLost | undefined;
+    for (let attempt = 0; attempt < 2; attempt++) {
+      try {
+        const database = await this.#connect();
+        this.#checkOpen();
+        return await call(database);
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) {
+          if (lost?.maybeApplied && error instanceof StoreUnavailable) throw this.#unknown(error);
+          throw error;
+        }
+        lost = lost?.maybeApplied ? lost : error;
+        this.#drop();
+      }
+    }
+    throw this.#unknown(lost as ConnectionLost);
+  }
+
+  #unknown(error: Error): StoreUnavailable {
+    const lost = error instanceof ConnectionLost;
+    const applied = lost && !error.maybeApplied ? false : null;
+    return new StoreUnavailable(
+      `the database ${this.name} does not answer (${describe(lost ? error.reason : error)})`,
+      applied,
+      {
+        cause: error,
+      },
+    );
+  }
+
+  #connect(): Promise<IDBDatabase> {
+    this.#connection ??= this.#open().catch((error) => {
+      this.#connection = null;
+      throw error;
+    });
+    return this.#connection;
+  }
+
+  async #open(): Promise<IDBDatabase> {
+    const database = await openDatabase(this.name, this.#seen.store || null);
+    this.#database = database;
+    database.onversionchange = () => this.#drop(); // somebody wants to change or delete it: let them
+    database.onclose = () => this.#drop();
+    if (this.#closed) this.#drop();
+    await this.#see(database);
+    return database;
+  }
+
+  /** Read where the commits stand, and see that this is still the same store. */
+  async #see(database: IDBDatabase): Promise<void> {
+    const commits = await readCommits(database);
+    if (commits === undefined) throw new StoreError("store_corrupt", `the database ${this.name} is not a Weft store`);
+    if (this.#seen.store !== "" && commits.store !== this.#seen.store) throw gone(this.name);
+    this.#seen = commits;
+  }
+
+  /** Let the connection go; transactions in flight still finish. */
+  #drop(): void {
+    this.#database?.close();
+    this.#database = null;
+    this.#connection = null;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new StoreUnavailable(`the store ${this.name} was closed; open it again`, false);
+  }
+}
