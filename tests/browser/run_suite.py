@@ -30,9 +30,9 @@ def tests(words: str) -> Iterator[tuple[str, Callable[..., Awaitable[None]]]]:
         module = importlib.import_module(f"tests.suite.{found.name}")
         for name, function in vars(module).items():
             title = f"{found.name}::{name}"
-            if name.startswith("test_") and inspect.iscoroutinefunction(function):
-                if all(word in title for word in words.split()):
-                    yield title, function
+            wanted = name.startswith("test_") and all(word in title for word in words.split())
+            if wanted and inspect.iscoroutinefunction(function):
+                yield title, function
 
 
 async def one(function: Callable[..., Awaitable[None]], url: str, mode: Any) -> None:
@@ -84,4 +84,7 @@ def start(url: str, mode: str, words: str, say: Any, ended: Any) -> None:
             count = 1
         ended(count)
 
-    run(main(), loop=loop)
+    running.append(run(main(), loop=loop))
+
+
+running: list[asyncio.Task[None]] = []  # a loop alone does not keep a waiting task alive

@@ -11,11 +11,12 @@ With `store/indexeddb.py` this is the only module that imports `js` or `pyodide`
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sys
 import time
 from asyncio import events
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVarTuple, Unpack
 
 import js
 from pyodide.ffi import create_proxy
@@ -24,6 +25,8 @@ TURN_MS_MAX = 8
 """How long one turn may go on before messages of the page get in."""
 TIMEOUT_MS_MAX = 30_000
 """The longest time a platform timer is trusted for: clocks jump, machines sleep, and beyond 2^31 ms they fire at once."""
+
+_Ts = TypeVarTuple("_Ts")
 
 
 class _NoFiles:
@@ -63,7 +66,13 @@ class PumpedLoop(asyncio.BaseEventLoop):
             self._arm()
         return handle
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: Unpack[_Ts],
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
         handle = super().call_at(when, callback, *args, context=context)
         if not self._armed and not self._pumping:
             self._arm()
@@ -159,13 +168,11 @@ def run(
 ) -> asyncio.Task[None]:
     """Start `main` on a pumped loop and return at once; `on_end` hears how it ended.
 
-    The loop becomes the one that `asyncio.get_event_loop` gives outside of callbacks too.
+    Keep the task that is returned: the loop alone does not keep it alive while it waits.
     """
     loop = loop or PumpedLoop()
     task = loop.create_task(main)
     if on_end is not None:
         report = on_end
-        task.add_done_callback(
-            lambda done: report(asyncio.CancelledError() if done.cancelled() else done.exception())
-        )
+        task.add_done_callback(lambda done: report(asyncio.CancelledError() if done.cancelled() else done.exception()))
     return task

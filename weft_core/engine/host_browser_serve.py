@@ -27,7 +27,7 @@ class Door:
         self.page = page
         self.loop = loop
         self.engine: Engine | None = None
-        self.closing = False
+        self.task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._calls: dict[int, asyncio.Future[str]] = {}
         self._call_count = 0
@@ -38,7 +38,6 @@ class Door:
 
     def close(self) -> None:
         """Stop at the last commit."""
-        self.closing = True
         self.loop.call_soon(self._stop.set)
 
     def returned(self, call: int, text: str) -> None:
@@ -142,5 +141,5 @@ def serve(page: Any, options: str) -> Door:
             page.state("failed", f"{type(error).__name__}: {error}")
         loop.close()
 
-    run(door.main(told["url"], told["app"], told["activities"]), on_end=ended, loop=loop)
+    door.task = run(door.main(told["url"], told["app"], told["activities"]), on_end=ended, loop=loop)
     return door
