@@ -1,8 +1,10 @@
 // The IndexedDB store on fake-indexeddb: preconditions, numbers, order, lost connections, repeated commits, hints.
 // The same store runs the whole conformance suite of weft_core.testing in Chromium; see tests/browser.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { afterEach, test } from "node:test";
 import { IDBDatabase as FakeDatabase, IDBFactory, IDBKeyRange } from "fake-indexeddb";
+import { bridgeScript, carriedBridge } from "../scripts/bridge.mjs";
 import { load } from "./load.mjs";
 
 globalThis.indexedDB = new IDBFactory();
@@ -322,4 +324,9 @@ test("the bridge answers every request once, by number, in JSON", async () => {
   assert.deepEqual(await answer(7), [true, null]);
   port.close();
   port.close();
+});
+
+test("the copy of the bridge that the Python package carries is up to date", async () => {
+  const carried = readFileSync(carriedBridge, "utf8");
+  assert.equal(carried, await bridgeScript(), "run: node browser/scripts/bridge.mjs");
 });

@@ -77,7 +77,7 @@ class SqliteStore:
 
         `strict` is `synchronous=FULL`, `relaxed` is `synchronous=NORMAL`, both in WAL mode.
         """
-        path = os.path.abspath(path)  # noqa: ASYNC240 - no disk is touched
+        path = os.path.abspath(path)
         attempts = 0
         while True:
             connection = None
