@@ -2,33 +2,14 @@
 //
 //   npm run pyodide -- pytest tests/unit/values -q      plain pytest, for tests that need no event loop of their own
 //   npm run pyodide -- suite memory: everywhere         tests/suite on a store, on the pumped loop (also: indexeddb:name)
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bootPython, copyIn } from "./node_pyodide.mjs";
-import { build, digestOf, root } from "./paths.mjs";
+import { root } from "./paths.mjs";
 import { stdlibZip } from "./stdlib.mjs";
+import { wheels } from "./wheels.mjs";
 
-const REQUIREMENTS = "browser/scripts/requirements.txt";
 const FOLDERS = ["tests", "examples"];
-
-/** The folder with the test runner's wheels, fetched by pip once for each version of the list. */
-function wheels() {
-  const folder = join(build, "wheels", digestOf([REQUIREMENTS], root).slice(0, 16));
-  const done = join(folder, "complete");
-  if (!existsSync(done)) {
-    mkdirSync(folder, { recursive: true });
-    const python = existsSync(join(root, ".venv/bin/python")) ? join(root, ".venv/bin/python") : "python3";
-    const flags = ["-qq", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"];
-    execFileSync(python, ["-m", "pip", "download", ...flags, "-d", folder, "-r", join(root, REQUIREMENTS)], {
-      stdio: "inherit",
-    });
-    writeFileSync(done, "");
-  }
-  return readdirSync(folder)
-    .filter((name) => name.endsWith(".whl"))
-    .map((name) => join(folder, name));
-}
 
 async function boot() {
   const python = await bootPython({ stdLibURL: await stdlibZip() });

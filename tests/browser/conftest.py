@@ -57,13 +57,17 @@ def chromium() -> str:
 class Browser:
     """One profile and one server. `open` starts Chromium on the profile; `kill` ends it as the kernel would."""
 
-    def __init__(self, playwright: Playwright, chromium: str, profile: Path, base: str, ledger: Ledger) -> None:
+    def __init__(
+        self, playwright: Playwright, chromium: str, profile: Path, base: str, ledger: Ledger, site: Path
+    ) -> None:
         self._playwright = playwright
         self._chromium = chromium
         self._profile = profile
         self._context: BrowserContext | None = None
         self.base = base
         self.ledger = ledger
+        self.site = site
+        """A folder that the server hands out as /made/."""
         self.messages: list[str] = []
 
     @property
@@ -122,11 +126,22 @@ def browser(
 ) -> Iterator[Browser]:
     """A fresh profile and a fresh server. What the pages said is printed when the test fails."""
     ledger = Ledger()
-    mounts = {"/": site, "/pages/": PAGES, "/repository/": ROOT, "/tools/": TOOLS}
+    made_folder = tmp_path / "made"
+    made_folder.mkdir()
+    mounts = {
+        "/": site,
+        "/pages/": PAGES,
+        "/repository/": ROOT,
+        "/tools/": TOOLS,
+        "/made/": made_folder,
+        "/pyodide/": ROOT / "node_modules" / "pyodide",
+    }
     server = make_server(mounts, ledger)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    made = Browser(playwright, chromium, tmp_path / "profile", f"http://127.0.0.1:{server.server_port}", ledger)
+    made = Browser(
+        playwright, chromium, tmp_path / "profile", f"http://127.0.0.1:{server.server_port}", ledger, made_folder
+    )
     try:
         yield made
     finally:
