@@ -1,0 +1,92 @@
+"""Values on their own: arguments, results, signals, state, errors. Text in, copy out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft_core.errors import DecodeError
+from weft_core.resume.values.decode import Decoder, Node, guarded, parse
+from weft_core.resume.values.encode import Encoder, encode_tree
+from weft_core.resume.values.refusal import Refusal
+from weft_core.resume.values.registry import Externals, Registry
+
+
+class ValueCodec:
+    """Turns one value into text and back, by what `registry` knows.
+
+    `encode` raises `CheckpointError`, `decode` raises `DecodeError`, neither raises anything else for any input.
+    References to a run's live objects cannot be encoded here, only in frames.
+    """
+
+    __slots__ = ("registry",)
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+
+    def encode(self, value: object, *, what: str = "value") -> str:
+        """The text of a value. `what` names it in the error."""
+
+        def make(encoder: Encoder) -> Node:
+            node = encoder.value(value)
+            if encoder.refs:
+                encoder.settle((node,))
+            return node
+
+        try:
+            return encode_tree(make, self.registry)
+        except Refusal as refusal:
+            raise refusal.error(what) from None
+
+    def decode(self, text: str, externals: Externals | None = None) -> Any:
+        """A new value equal to the one the text was made of."""
+        tree = parse(text)
+        if '"$' not in text:
+            return tree
+        return guarded(lambda: self._build(tree, text, externals))
+
+    def _build(self, tree: Node, text: str, externals: Externals | None) -> Any:
+        decoder = Decoder(self.registry, externals)
+        if '"$ref"' in text:
+            decoder.use_references((tree,))
+        value = decoder.build(tree)
+        decoder.finish()
+        return value
+
+    def encode_error(self, error: BaseException) -> str:
+        """The text of any exception. What of it cannot be stored is there as its repr; the class is told by name."""
+        from weft_core.resume.values.types.errors import error_body, error_name
+
+        def make(encoder: Encoder) -> Node:
+            node: dict[str, Node] = {}
+            encoder.memo[id(error)] = node
+            node["$error"] = error_body(encoder, error, error_name(self.registry, type(error)), strict=False)
+            encoder.settle((node,))
+            return node["$error"]
+
+        try:
+            return encode_tree(make, self.registry)
+        except Refusal:
+            bare = {"type": type(error).__name__, "message": "(the error was too large to store)", "args": []}
+            return encode_tree(lambda _encoder: bare, self.registry)
+
+    def decode_error(self, text: str) -> BaseException:
+        """The exception of a text made by `encode_error`; an `ActivityError` when its class is not known here."""
+        body = parse(text)
+
+        def build() -> BaseException:
+            from weft_core.resume.values import types
+
+            types.load()
+            tree = {"$error": body}
+            decoder = Decoder(self.registry)
+            if '"$ref"' in text:
+                decoder.use_references((tree,))
+            error = decoder.build(tree)
+            decoder.finish()
+            if not isinstance(error, BaseException):
+                raise DecodeError("the stored error is not an error")
+            return error
+
+        error = guarded(build)
+        assert isinstance(error, BaseException)
+        return error

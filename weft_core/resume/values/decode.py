@@ -1,0 +1,296 @@
+"""From a parsed tree back to live values. Nothing here imports by a stored name or calls what is not registered.
+
+Two ways through the same tags. A text without references is built straight through. In a text with references every
+array and object has a number (the order they are written in, from 0); mutable things are made empty, known by their
+node, and then filled, so that cycles close; an immutable thing that is needed while it is being made lets the
+container that needs it wait until the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from json import JSONDecoder
+from typing import Any
+
+from weft_core.errors import DecodeError, LimitExceeded
+from weft_core.resume.values.limits import COUNT_MAX, DEPTH_MAX, VALUE_BYTES_MAX
+from weft_core.resume.values.registry import NO_EXTERNALS, Externals, Registry
+
+Node = Any
+
+MAKERS: dict[str, Callable[["Decoder", Any], Any]] = {}
+"""By tag: makes the value of a payload. For tags in `FILLERS` it makes the empty thing."""
+
+FILLERS: dict[str, Callable[["Decoder", Any, Any], None]] = {}
+"""By tag: fills the thing (second) from the payload (third). Called once, or again from the start after `_Later`."""
+
+RESOLVERS: dict[str, Callable[["Decoder", Any], Any]] = {}
+"""By tag: a reference to something that is not made here."""
+
+
+class _Later(Exception):
+    """Internal: an immutable value is needed that is still being made. Whoever can wait, waits."""
+
+
+class Decoder:
+    """Builds the values of one text."""
+
+    def __init__(self, registry: Registry, externals: Externals | None = None) -> None:
+        self.registry = registry
+        self.externals = externals or NO_EXTERNALS
+        self.numbered: list[Node] | None = None
+        self.load_large: Callable[[str], Any] | None = None
+        self._built: dict[int, Any] = {}
+        self._nodes: dict[int, Node] = {}
+        self._making: set[int] = set()
+        self._unfilled: dict[int, tuple[Any, Callable[[Decoder, Any, Any], None], Any]] = {}
+        self._depth = 0
+
+    def use_references(self, roots: Iterable[Node]) -> None:
+        """Number the text's nodes, before anything is built. `roots` are the text's values in order."""
+        self.numbered = numbered(roots)
+
+    def build(self, node: Node) -> Any:
+        """The value of a node."""
+        kind = type(node)
+        if kind is not dict and kind is not list:
+            return node
+        self._depth += 1
+        if self._depth > 2 * DEPTH_MAX:
+            raise LimitExceeded(
+                f"stored data is nested more than {DEPTH_MAX} deep (DEPTH_MAX)", limit="DEPTH_MAX", maximum=DEPTH_MAX
+            )
+        try:
+            if self.numbered is None:
+                return self._straight(node, kind)
+            return self._numbered(node, kind)
+        finally:
+            self._depth -= 1
+
+    def finish(self) -> None:
+        """Fill what had to wait. To be called once everything was asked for."""
+        while self._unfilled:
+            progress = False
+            for key, (thing, fill, payload) in list(self._unfilled.items()):
+                if self._fill(thing, fill, payload):
+                    del self._unfilled[key]
+                    progress = True
+            if not progress:
+                raise DecodeError("stored data contains a value that is made of itself")
+
+    def filled(self, node: Node) -> Any:
+        """The value of a node, of which whoever asks needs the contents now (to hash it, to iterate it)."""
+        thing = self.build(node)
+        if self._unfilled and id(thing) in self._unfilled:
+            raise _Later
+        return thing
+
+    def values(self, payload: Any) -> list[Any]:
+        """The values of an array."""
+        build = self.build
+        return [build(node) for node in as_list(payload)]
+
+    def pairs(self, payload: Any) -> list[tuple[Any, Any]]:
+        """The items of `[[key, value], …]`."""
+        return [(self.filled(key), self.build(item)) for key, item in as_list(payload)]
+
+    def fields(self, payload: Any) -> dict[str, Any]:
+        """The values of `{name: value}`."""
+        build = self.build
+        return {name: build(node) for name, node in as_dict(payload).items()}
+
+    def _straight(self, node: Node, kind: type) -> Any:
+        build = self.build
+        if kind is list:
+            return [item if type(item) not in _CONTAINERS else build(item) for item in node]
+        tag = _tag(node)
+        if tag is None:
+            return {key: item if type(item) not in _CONTAINERS else build(item) for key, item in node.items()}
+        payload = node[tag]
+        resolver = RESOLVERS.get(tag)
+        if resolver is not None:
+            return resolver(self, payload)
+        thing = _maker(tag)(self, payload)
+        fill = FILLERS.get(tag)
+        if fill is not None:
+            fill(self, thing, payload)
+        return thing
+
+    def _numbered(self, node: Node, kind: type) -> Any:
+        key = id(node)
+        if key in self._built:
+            return self._built[key]
+        tag = None if kind is list else _tag(node)
+        if tag == "$ref":
+            thing = self.build(self._target(node[tag]))
+            return thing
+        payload = node if tag is None else node[tag]
+        if tag is not None:
+            resolver = RESOLVERS.get(tag)
+            if resolver is not None:
+                return resolver(self, payload)
+        fill = (_fill_list if kind is list else _fill_dict) if tag is None else FILLERS.get(tag)
+        if fill is None:
+            if key in self._making:
+                raise _Later
+            self._making.add(key)
+            try:
+                assert tag is not None
+                thing = _maker(tag)(self, payload)
+            finally:
+                self._making.discard(key)
+            self._remember(key, node, thing)
+            return thing
+        thing = ([] if kind is list else {}) if tag is None else _maker(tag)(self, payload)
+        self._remember(key, node, thing)
+        self._unfilled[id(thing)] = (thing, fill, payload)
+        if self._fill(thing, fill, payload):
+            del self._unfilled[id(thing)]
+        return thing
+
+    def _remember(self, key: int, node: Node, thing: Any) -> None:
+        self._built[key] = thing
+        self._nodes[key] = node
+
+    def _fill(self, thing: Any, fill: Callable[[Decoder, Any, Any], None], payload: Any) -> bool:
+        try:
+            fill(self, thing, payload)
+        except _Later:
+            return False
+        return True
+
+    def _target(self, target: Any) -> Node:
+        if type(target) is int and self.numbered is not None and 0 <= target < len(self.numbered):
+            return self.numbered[target]
+        raise DecodeError(f"stored data refers to {target!r}, which is not there")
+
+
+_CONTAINERS = frozenset({list, dict})
+
+
+def _tag(node: dict[str, Any]) -> str | None:
+    if len(node) == 1:
+        for key in node:
+            return key if key[:1] == "$" else None
+    for key in node:
+        if key[:1] == "$":
+            raise DecodeError(f"stored data has a reserved key {key[:40]!r} among others")
+    return None
+
+
+def _maker(tag: str) -> Callable[[Decoder, Any], Any]:
+    maker = MAKERS.get(tag)
+    if maker is None:
+        from weft_core.resume.values import types
+
+        types.load()
+        maker = MAKERS.get(tag)
+        if maker is None:
+            raise DecodeError(f"stored data has an unknown tag {tag[:40]!r}; was it written by a later version?")
+    return maker
+
+
+def _fill_list(decoder: Decoder, thing: list[Any], payload: list[Any]) -> None:
+    thing[:] = decoder.values(payload)
+
+
+def _fill_dict(decoder: Decoder, thing: dict[str, Any], payload: dict[str, Any]) -> None:
+    items = decoder.fields(payload)
+    thing.clear()
+    thing.update(items)
+
+
+def as_list(payload: Any, length: int | None = None) -> list[Any]:
+    """The payload, which must be an array (of this length)."""
+    if type(payload) is not list or (length is not None and len(payload) != length):
+        raise DecodeError("stored data is damaged: an array is missing or has another length")
+    return payload
+
+
+def as_dict(payload: Any) -> dict[str, Any]:
+    """The payload, which must be an object."""
+    if type(payload) is not dict:
+        raise DecodeError("stored data is damaged: an object is missing")
+    return payload
+
+
+def as_str(payload: Any) -> str:
+    """The payload, which must be text."""
+    if type(payload) is not str:
+        raise DecodeError("stored data is damaged: text is missing")
+    return payload
+
+
+def as_int(payload: Any) -> int:
+    """The payload, which must be an integer."""
+    if type(payload) is not int:
+        raise DecodeError("stored data is damaged: an integer is missing")
+    return payload
+
+
+def numbered(roots: Iterable[Node]) -> list[Node]:
+    """Every array and object in the order they are written."""
+    found: list[Node] = []
+    stack = list(roots)
+    stack.reverse()
+    while stack:
+        node = stack.pop()
+        kind = type(node)
+        if kind is dict:
+            found.append(node)
+            stack.extend(reversed(node.values()))
+        elif kind is list:
+            found.append(node)
+            stack.extend(reversed(node))
+        if len(found) > COUNT_MAX:
+            raise LimitExceeded(
+                f"stored data has more than {COUNT_MAX:,} containers (COUNT_MAX)", limit="COUNT_MAX", maximum=COUNT_MAX
+            )
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_scan = JSONDecoder(parse_constant=_no_constant).scan_once  # type: ignore[attr-defined]
+_decode = JSONDecoder(parse_constant=_no_constant).decode
+
+
+def parse(text: str) -> Node:
+    """The tree of a text. Raises `DecodeError`."""
+    try:
+        tree, end = _scan(text, 0)
+        if end == len(text) <= VALUE_BYTES_MAX:
+            return tree
+    except (StopIteration, ValueError):
+        pass
+    except RecursionError:
+        raise LimitExceeded(
+            f"stored data is nested more than {DEPTH_MAX} deep (DEPTH_MAX)", limit="DEPTH_MAX", maximum=DEPTH_MAX
+        )
+    if len(text) > VALUE_BYTES_MAX:
+        raise LimitExceeded(
+            f"stored data has {len(text):,} characters, more than {VALUE_BYTES_MAX:,} (VALUE_BYTES_MAX)",
+            limit="VALUE_BYTES_MAX",
+            maximum=VALUE_BYTES_MAX,
+            actual=len(text),
+        )
+    try:
+        return _decode(text)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(f"stored data is not JSON: {error}")
+
+
+def guarded(make: Callable[[], Any]) -> Any:
+    """What `make` returns; whatever else it raises becomes a `DecodeError`: corrupt text has no other way out."""
+    try:
+        return make()
+    except DecodeError:
+        raise
+    except RecursionError:
+        raise LimitExceeded(
+            f"stored data is nested more than {DEPTH_MAX} deep (DEPTH_MAX)", limit="DEPTH_MAX", maximum=DEPTH_MAX
+        )
+    except Exception as error:
+        raise DecodeError(f"stored data is damaged: {type(error).__name__}: {error}") from error

@@ -1,0 +1,270 @@
+"""From live values to a tree that `json` can write. One `Encoder` per text; it numbers nothing and knows no frames.
+
+Plain data is passed through untouched (the tree *is* the value); everything else becomes an object with one key that
+starts with `$`. A container met again becomes `{"$ref": n}`: n counts the arrays and objects of the text in the order
+they are written, from 0, and is filled in at the end, when there is something to count for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from json import JSONEncoder
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+from weft_core.resume.values.limits import DEPTH_MAX, VALUE_BYTES_MAX
+from weft_core.resume.values.refusal import Refusal, key_part
+from weft_core.resume.values.registry import Externals, Registry
+
+Node = Any
+Handler = Callable[["Encoder", Any], Node]
+
+ATOMS: frozenset[type] = frozenset({str, int, float, bool, type(None)})
+"""Types that JSON writes exactly, but for what `CAREFUL` handlers look at."""
+
+LEAVES: dict[type, Handler] = {}
+"""Handlers of exact types without identity worth keeping: immutable, and no values inside."""
+
+NODES: dict[type, Handler] = {}
+"""Handlers of exact types whose identity is kept: met twice, the second is a reference."""
+
+_CAREFUL_ATOMS: frozenset[type] = frozenset({bool, type(None)})
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_INT_BITS_MAX = 8_192  # well under the 4,300 digits that Python converts
+
+
+class Encoder:
+    """Encodes one text's values. `careful` looks at every number and string; without it `dump` may ask for a rerun."""
+
+    __slots__ = ("atoms", "depth", "globals", "handlers", "keep", "known", "memo", "refs", "registry", "units")
+
+    def __init__(self, registry: Registry, externals: Externals | None = None, *, careful: bool = False) -> None:
+        self.registry = registry
+        self.handlers = registry.handlers
+        self.atoms = _CAREFUL_ATOMS if careful else ATOMS
+        self.memo: dict[int, Node] = {}
+        self.refs: list[tuple[dict[str, Any], int]] = []
+        self.known: dict[int, Any] = {} if externals is None else externals.by_id
+        self.globals: dict[int, tuple[object, str, dict[str, Any]]] = {}
+        self.units: Iterable[Any] = ()
+        self.keep: list[object] = []
+        self.depth = 0
+
+    def value(self, x: Any) -> Node:
+        """The node of a value. Raises `Refusal`."""
+        kind = type(x)
+        if kind in self.atoms:
+            return x
+        leaf = LEAVES.get(kind)
+        if leaf is not None:
+            return leaf(self, x)
+        key = id(x)
+        if key in self.memo:
+            ref: dict[str, Any] = {"$ref": None}
+            self.refs.append((ref, key))
+            return ref
+        if key in self.known:
+            return self.known[key]
+        if key in self.globals:
+            _, name, names = self.globals[key]
+            if names.get(name.partition(":")[2]) is x:
+                return {"$global": name}
+        handler = NODES.get(kind) or self.handlers.get(kind) or self._find(kind, x)
+        self.depth += 1
+        if self.depth > DEPTH_MAX:
+            raise Refusal(x, f"it is nested more than {DEPTH_MAX} deep (DEPTH_MAX)", "flatten it")
+        self.memo[key] = x
+        node = handler(self, x)
+        self.memo[key] = node
+        self.depth -= 1
+        return node
+
+    def temporary(self, x: Any) -> Node:
+        """The node of a value made only for encoding; kept alive so that no later object takes its identity."""
+        self.keep.append(x)
+        return self.value(x)
+
+    def values(self, items: Iterable[Any]) -> list[Node]:
+        """The nodes of several values; a refusal names the index."""
+        atoms, value, out = self.atoms, self.value, []
+        try:
+            for item in items:
+                out.append(item if type(item) in atoms else value(item))
+        except Refusal as refusal:
+            raise refusal.at(f"[{len(out)}]")
+        return out
+
+    def pairs(self, items: Iterable[tuple[Any, Any]]) -> list[Node]:
+        """`[[key, value], …]` of a mapping's items; a refusal names the key."""
+        out = []
+        for key, item in items:
+            try:
+                out.append([self.value(key), self.value(item)])
+            except Refusal as refusal:
+                raise refusal.at(key_part(key))
+        return out
+
+    def fields(self, items: Iterable[tuple[str, Any]]) -> dict[str, Node]:
+        """`{name: value}` of an object's attributes; a refusal names the attribute."""
+        out: dict[str, Node] = {}
+        for name, item in items:
+            try:
+                out[name] = self.value(item)
+            except Refusal as refusal:
+                raise refusal.at(f".{name}")
+        return out
+
+    def _find(self, kind: type, x: Any) -> Handler:
+        from weft_core.resume.values.find import find_handler
+
+        return find_handler(self.registry, kind, x)
+
+    def settle(self, roots: Iterable[Node]) -> None:
+        """Fill in the references, now that the whole tree is known. `roots` are the text's values in order."""
+        if self.refs:
+            numbers = number(roots)
+            for ref, key in self.refs:
+                ref["$ref"] = numbers[id(self.memo[key])]
+
+
+def number(roots: Iterable[Node]) -> dict[int, int]:
+    """By `id`: the number of every array and object, counted in the order they are written."""
+    numbers: dict[int, int] = {}
+    count = 0
+    stack = list(roots)
+    stack.reverse()
+    while stack:
+        node = stack.pop()
+        kind = type(node)
+        if kind is dict:
+            numbers[id(node)] = count
+            count += 1
+            if len(node) == 1:
+                stack.extend(node.values())
+            else:
+                stack.extend(reversed(node.values()))
+        elif kind is list:
+            numbers[id(node)] = count
+            count += 1
+            stack.extend(reversed(node))
+    return numbers
+
+
+def _list(encoder: Encoder, x: list[Any]) -> Node:
+    atoms = encoder.atoms
+    for item in x:
+        if type(item) not in atoms:
+            return encoder.values(x)
+    return x
+
+
+def _dict(encoder: Encoder, x: dict[Any, Any]) -> Node:
+    atoms = encoder.atoms
+    plain = True
+    for key, item in x.items():
+        if type(key) is not str or key[:1] == "$":
+            return {"$dict": encoder.pairs(x.items())}
+        if plain and type(item) not in atoms:
+            plain = False
+    if plain:
+        return x
+    if str not in atoms and any(_PAIR.search(key) for key in x):
+        return {"$dict": encoder.pairs(x.items())}
+    value = encoder.value
+    out: dict[str, Node] = {}
+    key = None
+    try:
+        for key, item in x.items():
+            out[key] = item if type(item) in atoms else value(item)
+    except Refusal as refusal:
+        raise refusal.at(key_part(key))
+    return out
+
+
+def _careful_str(_encoder: Encoder, x: str) -> Node:
+    if x.isascii() or not _PAIR.search(x):
+        return x
+    # Two lone surrogates side by side: JSON would read them as one character.
+    return {"$str": [ord(c) for c in x]}
+
+
+def _careful_float(_encoder: Encoder, x: float) -> Node:
+    if x - x == 0.0:
+        return x
+    return {"$float": "nan" if x != x else "inf" if x > 0 else "-inf"}
+
+
+def _careful_int(_encoder: Encoder, x: int) -> Node:
+    return x if x.bit_length() <= _INT_BITS_MAX else {"$int": hex(x)}
+
+
+LEAVES[str] = _careful_str
+LEAVES[float] = _careful_float
+LEAVES[int] = _careful_int
+NODES[list] = _list
+NODES[dict] = _dict
+
+
+def _never(x: object) -> Any:
+    raise TypeError(f"the codec left a {type(x)!r} in the tree")
+
+
+def _make_dump() -> Callable[[Node], str]:
+    plain = JSONEncoder(
+        ensure_ascii=True, allow_nan=False, check_circular=False, separators=(",", ":"), default=_never
+    ).encode
+    try:
+        from json.encoder import c_make_encoder  # type: ignore[attr-defined]
+
+        chunks = c_make_encoder(None, _never, encode_basestring_ascii, None, ":", ",", False, False, False)
+
+        def dump(node: Node) -> str:
+            return "".join(chunks(node, 0))
+
+        probe = {"a": [1, 2.5, "x", None, True]}
+        if dump(probe) == plain(probe):
+            return dump
+    except Exception:  # another implementation of json: the documented way works everywhere
+        pass
+    return plain
+
+
+write: Callable[[Node], str] = _make_dump()
+"""The compact ASCII text of a tree. `ValueError` for a nan, an infinity or a huge int: encode again, carefully."""
+
+
+def encode_tree(
+    make: Callable[[Encoder], Node],
+    registry: Registry,
+    externals: Externals | None = None,
+    *,
+    render: Callable[[Node], str] = write,
+) -> str:
+    """The text of the tree that `make` builds with a fresh encoder; again with a careful one where that is needed.
+
+    Raises `Refusal`.
+    """
+    try:
+        text = render(make(Encoder(registry, externals)))
+        if "\\ud" not in text:
+            return checked(text)
+    except ValueError:
+        pass
+    except RecursionError:
+        raise Refusal(None, "it is nested too deep for this interpreter", "flatten it")
+    try:
+        return checked(render(make(Encoder(registry, externals, careful=True))))
+    except RecursionError:
+        raise Refusal(None, "it is nested too deep for this interpreter", "flatten it")
+
+
+def checked(text: str) -> str:
+    """The text, unless it is too long."""
+    if len(text) > VALUE_BYTES_MAX:
+        raise Refusal(
+            text,
+            f"its text has {len(text):,} characters, more than {VALUE_BYTES_MAX:,} (VALUE_BYTES_MAX)",
+            "keep it in a file, a table or an object store, and its name in the workflow",
+        )
+    return text

@@ -1,0 +1,119 @@
+"""Which handler a type gets when it is met for the first time. Slow path; the answer is kept."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from weft_core.resume.values import types as families
+from weft_core.resume.values.encode import LEAVES, NODES, Encoder, Handler, Node
+from weft_core.resume.values.refusal import ANYTHING_ELSE, Refusal, type_name
+from weft_core.resume.values.registry import Registered, Registry
+
+
+def find_handler(registry: Registry, kind: type, x: Any) -> Handler:
+    """The handler for values of type `kind`, of which `x` is one. Raises `Refusal`."""
+    families.load()
+    handler = _find(registry, kind)
+    if handler is not None:
+        return handler
+    return _by_global_name
+
+
+def _find(registry: Registry, kind: type) -> Handler | None:
+    from weft_core.resume.values.types import errors, functions, iterators, objects
+
+    registered = registry.registered.get(kind)
+    if registered is not None and registered.encode is not None:
+        registry.handlers[kind] = _hooked(registered)
+        return registry.handlers[kind]
+    handler = NODES.get(kind) or _late(kind)
+    if handler is not None:
+        return handler
+    if issubclass(kind, type):
+        registry.handlers[kind] = functions.encode_reference
+    elif issubclass(kind, BaseException):
+        found = errors.handler_for(registry, kind)
+        if found is None:
+            return None
+        registry.handlers[kind] = found
+    elif kind in iterators.ITERATORS:
+        return iterators.ITERATORS[kind]
+    else:
+        name = registry.class_name(kind)
+        if name is None:
+            return None
+        registry.handlers[kind] = objects.handler_for(kind, name)
+    return registry.handlers[kind]
+
+
+def _late(kind: type) -> Handler | None:
+    from weft_core.resume.values.types import stdlib
+
+    name = f"{kind.__module__}:{kind.__qualname__}"
+    for late, table in ((stdlib.LATE_LEAVES, LEAVES), (stdlib.LATE_NODES, NODES)):
+        handler = late.get(name)
+        if handler is not None and getattr(sys.modules.get(kind.__module__), kind.__name__, None) is kind:
+            table[kind] = handler
+            return handler
+    return None
+
+
+def _hooked(registered: Registered) -> Handler:
+    name, encode = registered.name, registered.encode
+    assert encode is not None
+
+    def handler(encoder: Encoder, x: Any) -> Node:
+        return {"$class": [name, encoder.temporary(encode(x))]}
+
+    return handler
+
+
+def _by_global_name(encoder: Encoder, x: Any) -> Node:
+    name = encoder.registry.global_name(x)
+    if name is not None:
+        return {"$global": name}
+    raise refuse(x)
+
+
+_REMEDIES = {
+    "generator": ("a generator that is under way cannot be stored", "make it a list: list(…)"),
+    "async_generator": ("an async generator cannot be stored", "collect its items in a list"),
+    "coroutine": ("this coroutine cannot be stored", "await it where it is made"),
+    "module": ("modules are not stored", "import it at the top of the module, or again after the await"),
+    "object": (
+        "an anonymous object() cannot be told from another one after a restart",
+        "bind it to a name at the top of a module of the app, or use an enum",
+    ),
+    "TextIOWrapper": ("an open file does not survive a restart", "keep its path and open it again after the await"),
+    "BufferedReader": ("an open file does not survive a restart", "keep its path and open it again after the await"),
+    "BufferedWriter": ("an open file does not survive a restart", "keep its path and open it again after the await"),
+    "lock": ("a lock does not survive a restart", "keep it at the top of a module"),
+    "frame": ("frames are not stored", "keep what is needed of it as text"),
+    "traceback": ("tracebacks are not stored", "keep the exception; its traceback text is kept with it"),
+    "memoryview": ("a memoryview cannot be stored", "keep bytes(view)"),
+    "dict_keys": ("a view of a dict cannot be stored", "keep the dict, or list(…) of the view"),
+    "dict_values": ("a view of a dict cannot be stored", "keep the dict, or list(…) of the view"),
+    "dict_items": ("a view of a dict cannot be stored", "keep the dict, or list(…) of the view"),
+    "mappingproxy": ("a mappingproxy cannot be stored", "keep dict(…) of it"),
+}
+
+
+def refuse(x: object) -> Refusal:
+    """Why a value of a type nobody knows is refused."""
+    kind = type(x)
+    shown = type_name(kind)
+    if kind.__module__ in ("builtins", "_io", "_thread", "types") and kind.__name__ in _REMEDIES:
+        return Refusal(x, *_REMEDIES[kind.__name__])
+    if kind.__module__ == "itertools":
+        return Refusal(
+            x, f"its type is {shown}, whose position no Python version tells", "make it a list, or loop over a range"
+        )
+    for base in (str, int, float, bytes, list, dict, set, tuple):
+        if issubclass(kind, base):
+            return Refusal(
+                x,
+                f"its type {shown} is a subclass of {base.__name__} that this app does not define",
+                f"convert it with {base.__name__}(…), or register the class with app.register(…, encode=…, decode=…)",
+            )
+    return Refusal(x, f"its type is {shown}", ANYTHING_ELSE)

@@ -1,0 +1,30 @@
+"""Limits of the codec, by name. Passing one when storing is a `CheckpointError`, when reading a `LimitExceeded`."""
+
+from __future__ import annotations
+
+DEPTH_MAX = 100
+"""Containers inside one another, in one value."""
+
+VALUE_BYTES_MAX = 64 * 1024 * 1024
+"""Characters (ASCII, so bytes) of one stored text: one value, one fiber's frames, or one large value."""
+
+COUNT_MAX = 5_000_000
+"""Containers in one stored text that uses references."""
+
+LARGE_VALUE_BYTES = 16 * 1024
+"""From this many characters on, a container in a frame goes into a content-addressed text of its own."""
+
+SEGMENT_BYTES = 64 * 1024
+"""About how much of a long list goes into one content-addressed text, so that appending rewrites only the last."""
+
+NAME_LENGTH_MAX = 500
+"""Characters of a reference to a class, function or global in stored text."""
+
+TRACEBACK_FRAMES_MAX = 30
+"""Frames of a traceback kept with an error: the outermost few are dropped first."""
+
+ERROR_CHAIN_MAX = 20
+"""Causes and contexts kept with an error, following each chain."""
+
+REPR_LENGTH_MAX = 200
+"""Characters of the repr that stands for an error's argument that cannot be stored."""

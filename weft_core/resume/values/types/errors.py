@@ -1,0 +1,265 @@
+"""Exceptions: class, arguments, attributes, cause, context, notes, and the traceback as text and as frames to print.
+
+Of the class only what the interpreter itself defines is called, never the class's own `__init__`. The traceback that a
+restored exception carries is made of stand-in frames (file, line, function), so that printing it shows where it came
+from; `__weft_traceback__` holds the same as text.
+"""
+
+from __future__ import annotations
+
+import builtins
+import linecache
+import sys
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+from typing import Any
+
+from weft_core.errors import ActivityError, DecodeError
+from weft_core.resume.values.decode import FILLERS, MAKERS, Decoder, as_dict, as_int, as_list, as_str
+from weft_core.resume.values.encode import Encoder, Handler, Node
+from weft_core.resume.values.limits import ERROR_CHAIN_MAX, REPR_LENGTH_MAX, TRACEBACK_FRAMES_MAX
+from weft_core.resume.values.refusal import Refusal, key_part, type_name
+from weft_core.resume.values.registry import Registry
+
+TEXT = "__weft_traceback__"
+_NOT_STATE = frozenset({TEXT, "__notes__"})
+_HEAP_TYPE = 1 << 9
+
+_NATIVE: dict[type, tuple[str, ...]] = {
+    ImportError: ("name", "path"),
+    AttributeError: ("name",),
+    NameError: ("name",),
+    OSError: ("filename", "filename2"),
+}
+"""What built-in classes keep beside their arguments and does not follow from them."""
+
+
+def error_name(registry: Registry, kind: type) -> str | None:
+    """The name of an exception class in stored data; None when this app does not know it."""
+    registered = registry.registered.get(kind)
+    if registered is not None:
+        return registered.name
+    if kind.__module__ == "builtins" and getattr(builtins, kind.__name__, None) is kind:
+        return kind.__name__
+    return registry.class_name(kind) or registry.reference(kind)
+
+
+def handler_for(registry: Registry, kind: type) -> Handler | None:
+    """The handler for exceptions of this class as values: exactly, or a refusal."""
+    name = error_name(registry, kind)
+    if name is None:
+        return None
+    return lambda encoder, x: {"$error": error_body(encoder, x, name, strict=True)}
+
+
+def error_body(encoder: Encoder, x: BaseException, name: str | None, *, strict: bool) -> dict[str, Node]:
+    """The object that tells an exception. Not `strict`: what cannot be stored becomes its repr."""
+    body: dict[str, Node] = {"type": name or type_name(type(x)), "message": encoder.value(_message(x))}
+    body["args"] = encoder.values(x.args) if strict else [_lenient(encoder, arg) for arg in x.args]
+    native = {}
+    for cls, attributes in _NATIVE.items():
+        if isinstance(x, cls):
+            native.update({a: getattr(x, a) for a in attributes if getattr(x, a, None) is not None})
+    if native:
+        body["native"] = encoder.fields(native.items()) if strict else _lenient_fields(encoder, native)
+    state = {key: value for key, value in vars(x).items() if key not in _NOT_STATE} if hasattr(x, "__dict__") else {}
+    if state:
+        body["dict"] = encoder.fields(state.items()) if strict else _lenient_fields(encoder, state)
+    notes = getattr(x, "__notes__", None)
+    if isinstance(notes, list) and notes:
+        body["notes"] = [encoder.value(str(note)) for note in notes]
+    if x.__cause__ is not None:
+        body["cause"] = _linked(encoder, x.__cause__)
+    if x.__context__ is not None:
+        body["context"] = _linked(encoder, x.__context__)
+    if x.__suppress_context__:
+        body["suppress"] = True
+    frames = [*_frames(x.__traceback__)][-TRACEBACK_FRAMES_MAX:]
+    if frames:
+        body["traceback"] = frames
+    return body
+
+
+def _message(x: BaseException) -> str:
+    try:
+        return str(x)
+    except Exception:
+        return f"<{type(x).__name__} whose text cannot be made>"
+
+
+def _linked(encoder: Encoder, x: BaseException) -> Node:
+    """A cause or context: for people, so never a reason to refuse."""
+    known = encoder.memo.get(id(x))
+    if known is not None:
+        return encoder.value(x)
+    node: dict[str, Node] = {}
+    key = id(x)
+    if encoder.depth >= ERROR_CHAIN_MAX:
+        return None
+    encoder.depth += 1
+    encoder.memo[key] = node
+    body = error_body(encoder, x, error_name(encoder.registry, type(x)), strict=False)
+    encoder.depth -= 1
+    node["$error"] = body
+    return node
+
+
+def _lenient(encoder: Encoder, x: Any) -> Node:
+    kept = encoder.memo.copy(), len(encoder.refs), encoder.depth
+    try:
+        return encoder.value(x)
+    except Refusal:
+        encoder.memo = kept[0]
+        del encoder.refs[kept[1] :]
+        encoder.depth = kept[2]
+    try:
+        text = repr(x)
+    except Exception:
+        text = f"<{type(x).__name__}>"
+    if len(text) > REPR_LENGTH_MAX:
+        text = text[: REPR_LENGTH_MAX - 1] + "…"
+    return encoder.value(text)
+
+
+def _lenient_fields(encoder: Encoder, fields: dict[str, Any]) -> dict[str, Node]:
+    return {str(key): _lenient(encoder, value) for key, value in fields.items()}
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[list[Any]]:
+    """`[file, line, function, source line]` of each frame that is not the engine's own."""
+    ours: list[list[Any]] = []
+    shown = False
+    while traceback is not None:
+        frame = traceback.tb_frame
+        code = frame.f_code
+        line = traceback.tb_lineno or 0
+        source = linecache.getline(code.co_filename, line, frame.f_globals).strip()
+        entry = [_ascii(code.co_filename), line, _ascii(code.co_name), _ascii(source)]
+        if str(frame.f_globals.get("__name__", "")).startswith("weft_core."):
+            ours.append(entry)
+        else:
+            shown = True
+            yield entry
+        traceback = traceback.tb_next
+    if not shown:
+        yield from ours
+
+
+def _ascii(text: str) -> str:
+    # Lone surrogates (undecodable file names) are not worth keeping exactly here.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+# --- reading -----------------------------------------------------------------------------------------------------------
+
+
+def find_error_class(registry: Registry, name: str) -> type[BaseException] | None:
+    """The exception class of a stored name, None when this app does not know it."""
+    registered = registry.by_name.get(name)
+    found: Any = registered.cls if registered is not None else None
+    if found is None and ":" not in name and "." not in name:
+        found = vars(builtins).get(name)
+    elif found is None:
+        try:
+            found = registry.resolve(name)
+        except DecodeError:
+            found = None
+    return found if isinstance(found, type) and issubclass(found, BaseException) else None
+
+
+def _make_error(decoder: Decoder, payload: Any) -> BaseException:
+    body = as_dict(payload)
+    name = as_str(body.get("type"))
+    cls = find_error_class(decoder.registry, name)
+    if cls is None:
+        text = traceback_text(_checked_frames(body))
+        message = as_str(decoder.build(body.get("message", "")))
+        return ActivityError(f"{name}: {message}" if message else name, type_name=name, traceback_text=text)
+    native = _native_base(cls)
+    if issubclass(native, BaseExceptionGroup):
+        message, members = decoder.values(as_list(body.get("args"), 2))
+        if type(members) not in (list, tuple) or not members:
+            raise DecodeError("stored data is damaged: an exception group without exceptions")
+        if isinstance(decoder.numbered, list):
+            members = type(members)(members)
+        return native.__new__(cls, message, decoder.filled(as_list(body["args"])[1]))
+    return native.__new__(cls)
+
+
+def _native_base(cls: type) -> Any:
+    return next(base for base in cls.__mro__ if not base.__flags__ & _HEAP_TYPE)
+
+
+def _fill_error(decoder: Decoder, thing: BaseException, payload: Any) -> None:
+    body = as_dict(payload)
+    unknown = find_error_class(decoder.registry, body["type"]) is None
+    if not unknown and not isinstance(thing, BaseExceptionGroup):
+        args = decoder.values(body.get("args", [body["message"]] if body.get("message") else []))
+        _native_base(type(thing)).__init__(thing, *args)
+        thing.args = tuple(args)
+    if not unknown:
+        if "native" in body:
+            for name, value in decoder.fields(body["native"]).items():
+                if any(name in names for cls, names in _NATIVE.items() if isinstance(thing, cls)):
+                    setattr(thing, name, value)
+        if "dict" in body:
+            thing.__dict__.update(decoder.fields(body["dict"]))
+    notes = [as_str(decoder.build(note)) for note in as_list(body.get("notes", []))]
+    if notes:
+        thing.__notes__ = notes
+    thing.__cause__ = _exception(decoder, body.get("cause"))
+    thing.__context__ = _exception(decoder, body.get("context"))
+    thing.__suppress_context__ = bool(body.get("suppress", False))
+    frames = _checked_frames(body)
+    if frames:
+        thing.__dict__[TEXT] = traceback_text(frames)
+        thing.__traceback__ = stand_in(frames)
+
+
+def _exception(decoder: Decoder, node: Node) -> BaseException | None:
+    found = decoder.build(node)
+    if found is not None and not isinstance(found, BaseException):
+        raise DecodeError("stored data is damaged: the cause of an error is not an error")
+    return found
+
+
+MAKERS["$error"] = _make_error
+FILLERS["$error"] = _fill_error
+
+
+def _checked_frames(body: dict[str, Any]) -> list[tuple[str, int, str, str]]:
+    frames = []
+    for entry in as_list(body.get("traceback", []))[-TRACEBACK_FRAMES_MAX:]:
+        filename, line, name, source = as_list(entry, 4)
+        frames.append((as_str(filename), max(0, min(as_int(line), 2**31 - 1)), as_str(name), as_str(source)))
+    return frames
+
+
+def traceback_text(frames: list[tuple[str, int, str, str]]) -> str:
+    """The lines Python prints for these frames."""
+    if not frames:
+        return ""
+    lines = ["Traceback (most recent call last):"]
+    for filename, line, name, source in frames:
+        lines.append(f'  File "{filename}", line {line}, in {name}')
+        if source:
+            lines.append(f"    {source}")
+    return "\n".join(lines) + "\n"
+
+
+def stand_in(frames: list[tuple[str, int, str, str]]) -> TracebackType | None:
+    """A traceback that prints like these frames. Its frames belong to no call."""
+    traceback: TracebackType | None = None
+    for filename, line, name, _source in reversed(frames):
+        code = _a_frame.__code__.replace(co_filename=filename, co_name=name, co_firstlineno=max(line, 1))
+        traceback = TracebackType(traceback, type(_a_frame)(code, {"sys": sys})(), -1, line)
+    return traceback
+
+
+def _a_frame() -> FrameType:
+    return sys._getframe()
+
+
+def path_of(x: BaseException) -> str:
+    """How a refusal names an exception."""
+    return key_part(x)

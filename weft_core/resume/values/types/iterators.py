@@ -1,0 +1,323 @@
+"""Iterators in the middle of their iteration: what they go over, as a reference, and where they stand.
+
+Only what every supported Python can tell is taken, so that a checkpoint moves between them. Python 3.14 no longer lets
+`itertools` objects say where they stand; those of which nothing hidden is needed are made again as the small classes
+below, which do the same and can be stored again.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from weft_core.errors import DecodeError
+from weft_core.resume.values.decode import MAKERS, Decoder, as_int, as_list, as_str
+from weft_core.resume.values.encode import Encoder, Handler, Node
+from weft_core.resume.values.refusal import Refusal
+
+ITERATORS: dict[type, Handler] = {}
+"""Handlers of exact iterator types, and of the classes that stand for them after a restart."""
+
+_MAKERS: dict[str, Callable[[Decoder, list[Any]], Any]] = {}
+
+
+def _make(decoder: Decoder, payload: Any) -> Any:
+    kind, *parts = as_list(payload)
+    maker = _MAKERS.get(as_str(kind))
+    if maker is None:
+        raise DecodeError(f"stored data has an unknown kind of iterator {kind[:40]!r}")
+    return maker(decoder, parts)
+
+
+MAKERS["$iter"] = _make
+_EXHAUSTED: Node = {"$iter": ["done"]}
+
+
+def _make_done(_decoder: Decoder, _parts: list[Any]) -> Any:
+    return iter(())
+
+
+_MAKERS["done"] = _make_done
+
+
+# --- over sequences, by index ------------------------------------------------------------------------------------------
+
+
+def _sequence_handler(kind: str) -> Handler:
+    def handler(encoder: Encoder, x: Any) -> Node:
+        reduced = x.__reduce__()
+        if len(reduced) < 3:
+            return {"$iter": ["done"]}
+        return {"$iter": [kind, encoder.value(reduced[1][0]), reduced[2]]}
+
+    return handler
+
+
+def _sequence_maker(make: Callable[[Any], Any], allowed: tuple[type, ...]) -> Callable[[Decoder, list[Any]], Any]:
+    def maker(decoder: Decoder, parts: list[Any]) -> Any:
+        node, index = as_list(parts, 2)
+        target = decoder.filled(node)
+        if not isinstance(target, allowed):
+            raise DecodeError("stored data is damaged: an iterator goes over something else than it says")
+        made = make(target)
+        made.__setstate__(as_int(index))
+        return made
+
+    return maker
+
+
+for _sample, _kind, _allowed in (
+    (iter([]), "list", (list,)),
+    (iter(()), "tuple", (tuple,)),
+    (iter("a"), "str", (str,)),
+    (iter("\xff"), "str", (str,)),
+    (iter(b""), "bytes", (bytes,)),
+    (iter(bytearray()), "bytearray", (bytearray,)),
+):
+    ITERATORS[type(_sample)] = _sequence_handler(_kind)
+    _MAKERS[_kind] = _sequence_maker(iter, _allowed)
+ITERATORS[type(reversed([]))] = _sequence_handler("reversed")
+ITERATORS[reversed] = _sequence_handler("reversed")
+_MAKERS["reversed"] = _sequence_maker(reversed, (list, tuple, str, bytes, bytearray))
+
+
+def _range(encoder: Encoder, x: Any) -> Node:
+    _, (over,), *index = x.__reduce__()
+    left = over[index[0] :] if index and index[0] else over
+    return {"$iter": ["range", left.start, left.stop, left.step]}
+
+
+def _make_range(_decoder: Decoder, parts: list[Any]) -> Any:
+    start, stop, step = as_list(parts, 3)
+    return iter(range(as_int(start), as_int(stop), as_int(step)))
+
+
+for _sample in (iter(range(0)), iter(range(2**70)), reversed(range(1))):
+    ITERATORS[type(_sample)] = _range
+_MAKERS["range"] = _make_range
+
+
+# --- over iterators ----------------------------------------------------------------------------------------------------
+
+
+def _iterator(decoder: Decoder, node: Node) -> Any:
+    found = decoder.build(node)
+    if not hasattr(found, "__next__"):
+        raise DecodeError("stored data is damaged: an iterator is missing")
+    return found
+
+
+def _function_of(decoder: Decoder, node: Node) -> Any:
+    found = decoder.build(node)
+    if found is not None and not callable(found):
+        raise DecodeError("stored data is damaged: a function is missing")
+    return found
+
+
+def _enumerate(encoder: Encoder, x: Any) -> Node:
+    inner, index = x.__reduce__()[1]
+    return {"$iter": ["enumerate", encoder.value(inner), encoder.value(index)]}
+
+
+def _make_enumerate(decoder: Decoder, parts: list[Any]) -> Any:
+    inner, index = as_list(parts, 2)
+    return enumerate(_iterator(decoder, inner), as_int(decoder.build(index)))
+
+
+ITERATORS[enumerate] = _enumerate
+_MAKERS["enumerate"] = _make_enumerate
+
+
+def _zip(encoder: Encoder, x: Any) -> Node:
+    _, inner, *strict = x.__reduce__()
+    return {"$iter": ["zip", bool(strict and strict[0]), *encoder.values(inner)]}
+
+
+def _make_zip(decoder: Decoder, parts: list[Any]) -> Any:
+    strict, *inner = parts
+    return zip(*[_iterator(decoder, node) for node in inner], strict=bool(strict))
+
+
+ITERATORS[zip] = _zip
+_MAKERS["zip"] = _make_zip
+
+
+def _map(encoder: Encoder, x: Any) -> Node:
+    _, (function, *inner), *strict = x.__reduce__()
+    if strict and strict[0]:
+        raise Refusal(x, "map(…, strict=True) cannot be stored for other Python versions", "zip(…, strict=True)")
+    return {"$iter": ["map", encoder.value(function), *encoder.values(inner)]}
+
+
+def _make_map(decoder: Decoder, parts: list[Any]) -> Any:
+    function, *inner = parts
+    return map(_function_of(decoder, function), *[_iterator(decoder, node) for node in inner])
+
+
+ITERATORS[map] = _map
+_MAKERS["map"] = _make_map
+
+
+def _filter(encoder: Encoder, x: Any) -> Node:
+    function, inner = x.__reduce__()[1]
+    return {"$iter": ["filter", encoder.value(function), encoder.value(inner)]}
+
+
+def _make_filter(decoder: Decoder, parts: list[Any]) -> Any:
+    function, inner = as_list(parts, 2)
+    return filter(_function_of(decoder, function), _iterator(decoder, inner))
+
+
+ITERATORS[filter] = _filter
+_MAKERS["filter"] = _make_filter
+
+
+# --- over dicts, sets, deques: they notice changes of size -------------------------------------------------------------
+
+
+def _referents(x: Any, *kinds: type) -> list[Any]:
+    return [found for found in gc.get_referents(x) if isinstance(found, kinds)]
+
+
+def _changed_dict() -> Any:
+    broken = {0: 0}
+    found = iter(broken)
+    broken[1] = 1
+    return found
+
+
+def _dict_handler(kind: str) -> Handler:
+    def handler(encoder: Encoder, x: Any) -> Node:
+        over = _referents(x, dict)
+        if not over:
+            return {"$iter": ["done"]}
+        left = x.__length_hint__()
+        if not left:
+            try:
+                x.__reduce__()
+            except RuntimeError:
+                return {"$iter": ["changed"]}
+        return {"$iter": [kind, encoder.value(over[0]), left]}
+
+    return handler
+
+
+def _dict_maker(make: Callable[[dict[Any, Any]], Any]) -> Callable[[Decoder, list[Any]], Any]:
+    def maker(decoder: Decoder, parts: list[Any]) -> Any:
+        node, left = as_list(parts, 2)
+        over = decoder.filled(node)
+        if not isinstance(over, dict) or not 0 <= as_int(left) <= len(over):
+            raise DecodeError("stored data is damaged: an iterator goes over something else than it says")
+        made = make(over)
+        deque(itertools.islice(made, len(over) - left), maxlen=0)
+        return made
+
+    return maker
+
+
+_MAKERS["changed"] = lambda _decoder, _parts: _changed_dict()
+for _kind, _over in (
+    ("keys", iter),
+    ("values", lambda d: iter(d.values())),
+    ("items", lambda d: iter(d.items())),
+    ("reversed keys", reversed),
+    ("reversed values", lambda d: reversed(d.values())),
+    ("reversed items", lambda d: reversed(d.items())),
+):
+    ITERATORS[type(_over({}))] = _dict_handler(_kind)  # type: ignore[operator]
+    _MAKERS[_kind] = _dict_maker(_over)  # type: ignore[arg-type]
+
+
+class _Counted:
+    """What is left of an iteration over a set or deque; raises as the built-in iterator when the size changed."""
+
+    __slots__ = ("left", "message", "over", "size")
+
+    def __init__(self, over: Any, left: Iterator[Any], size: int, message: str) -> None:
+        self.over: Any = over
+        self.left = left
+        self.size = size
+        self.message = message
+
+    def __iter__(self) -> _Counted:
+        return self
+
+    def __next__(self) -> Any:
+        if self.over is None:
+            raise StopIteration
+        if len(self.over) != self.size:
+            self.size = -1
+            raise RuntimeError(self.message)
+        try:
+            return next(self.left)
+        except StopIteration:
+            self.over = None
+            raise
+
+
+_SET_CHANGED = "Set changed size during iteration"
+_DEQUE_CHANGED = "deque mutated during iteration"
+
+
+def _set(encoder: Encoder, x: Any) -> Node:
+    over = _referents(x, set, frozenset)
+    if not over:
+        return {"$iter": ["done"]}
+    try:
+        left = x.__reduce__()[1][0]
+    except RuntimeError:
+        return {"$iter": ["set", encoder.value(over[0]), -1, []]}
+    encoder.keep.append(left)
+    return {"$iter": ["set", encoder.value(over[0]), len(over[0]), encoder.values(left)]}
+
+
+def _make_set(decoder: Decoder, parts: list[Any]) -> Any:
+    over, size, left = as_list(parts, 3)
+    target = decoder.filled(over)
+    if not isinstance(target, (set, frozenset)):
+        raise DecodeError("stored data is damaged: an iterator goes over something else than it says")
+    return _Counted(target, iter(decoder.values(left)), as_int(size), _SET_CHANGED)
+
+
+ITERATORS[type(iter(set()))] = _set
+_MAKERS["set"] = _make_set
+
+
+def _deque(encoder: Encoder, x: Any) -> Node:
+    (over, *index) = x.__reduce__()[1]
+    if len(x.__reduce__()[1]) == 1:
+        over, index = x.__reduce__()[1][0], [0]
+    left = x.__length_hint__()
+    if not left:
+        return {"$iter": ["done"]}
+    position = index[0]
+    return {"$iter": ["deque", encoder.value(over), len(over), position]}
+
+
+def _make_deque(decoder: Decoder, parts: list[Any]) -> Any:
+    over, size, position = as_list(parts, 3)
+    target = decoder.filled(over)
+    if not isinstance(target, deque):
+        raise DecodeError("stored data is damaged: an iterator goes over something else than it says")
+    rest = iter(target)
+    deque(itertools.islice(rest, as_int(position)), maxlen=0)
+    return rest
+
+
+ITERATORS[type(iter(deque()))] = _deque
+_MAKERS["deque"] = _make_deque
+
+
+def _counted(encoder: Encoder, x: _Counted) -> Node:
+    if x.over is None:
+        return {"$iter": ["done"]}
+    left = list(x.left)
+    x.left = iter(left)
+    encoder.keep.append(left)
+    return {"$iter": ["set", encoder.value(x.over), x.size, encoder.values(left)]}
+
+
+ITERATORS[_Counted] = _counted
