@@ -2,6 +2,7 @@
 //
 //   npm run pyodide -- pytest tests/unit/values -q      plain pytest, for tests that need no event loop of their own
 //   npm run pyodide -- suite memory: everywhere         tests/suite on a store, on the pumped loop (also: indexeddb:name)
+//   npm run pyodide -- inside                           tests/browser/inside: what only makes sense in Pyodide
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bootPython, copyIn } from "./node_pyodide.mjs";
@@ -36,20 +37,21 @@ int(pytest.main([*arguments.to_py(), "-p", "no:cacheprovider", "-p", "no:faultha
 `);
 }
 
-async function suite([url = "memory:", mode = "never", ...only]) {
+async function suite(name, [url = "memory:", mode = "never", ...only]) {
   if (url.startsWith("indexeddb:")) await import("fake-indexeddb/auto");
   const python = await boot();
   python.runPython(readFileSync(join(root, "tests/browser/run_suite.py"), "utf8"));
   return new Promise((resolve) => {
-    python.globals.get("start")(url, mode, only.join(" "), (line) => console.log(line), resolve);
+    python.globals.get("start")(name, url, mode, only.join(" "), (line) => console.log(line), resolve);
   });
 }
 
 const [command, ...args] = process.argv.slice(2);
 try {
   if (command === "pytest") process.exitCode = await pytest(args);
-  else if (command === "suite") process.exitCode = await suite(args);
-  else throw new Error("say `pytest …` or `suite [store] [never|everywhere|seed] [words of test names]`");
+  else if (command === "suite") process.exitCode = await suite("tests.suite", args);
+  else if (command === "inside") process.exitCode = await suite("tests.browser.inside", args);
+  else throw new Error("say `pytest …`, `inside` or `suite [store] [never|everywhere|seed] [words of test names]`");
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

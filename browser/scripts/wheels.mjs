@@ -14,7 +14,15 @@ export function wheels() {
   if (!existsSync(done)) {
     mkdirSync(folder, { recursive: true });
     const python = existsSync(join(root, ".venv/bin/python")) ? join(root, ".venv/bin/python") : "python3";
-    const flags = ["-qq", "--python-version", "3.14", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"];
+    const flags = [
+      "-qq",
+      "--python-version",
+      "3.14",
+      "--disable-pip-version-check",
+      "--no-deps",
+      "--only-binary",
+      ":all:",
+    ];
     execFileSync(python, ["-m", "pip", "download", ...flags, "-d", folder, "-r", join(root, REQUIREMENTS)], {
       stdio: "inherit",
     });

@@ -68,7 +68,7 @@ export interface EngineState {
 
 /** What is said to all tabs of the origin, on the channel `engineChannel(database)`. */
 export type Announcement =
-  | ({ readonly type: "leader"; readonly id: string } & EngineState)
+  | ({ readonly type: "leader" } & EngineState)
   /** Asked by a page that has just come: the leader announces itself again. */
   | { readonly type: "who" };
 

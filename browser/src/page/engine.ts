@@ -125,6 +125,7 @@ export class Engine {
         this.#say({ type: "close" });
       });
     }
+    this.#channel.onmessage = null;
     this.#channel.close();
     document.removeEventListener("visibilitychange", this.#wake);
     removeEventListener("online", this.#wake);
@@ -167,6 +168,10 @@ export class Engine {
   }
 
   #ended(state: EngineState, replace = false): void {
+    if (this.view.leader === "this") {
+      // A worker that is terminated cannot say so itself.
+      this.#channel.postMessage({ type: "leader", ...state } satisfies Announcement);
+    }
     this.#worker?.terminate();
     this.#worker = undefined;
     this.#own = state;

@@ -9,6 +9,7 @@
  * ```
  */
 
+import { WeftError } from "../errors.js";
 import type { AppFile, Durability } from "../protocol.js";
 import type { RunRecord } from "../records.js";
 import { openStore, type Store } from "../store/index.js";
@@ -63,7 +64,10 @@ export class Weft {
   /** Open the database and set an engine worker waiting for its turn. Does not wait for Python. */
   static async open(options: OpenOptions): Promise<Weft> {
     const assets = new URL(options.assets ?? ".", import.meta.url).href;
-    const database = options.database ?? options.app.slice(0, options.app.indexOf(":"));
+    const database = options.database ?? options.app.split(":")[0] ?? "";
+    if (!/^[^?/\s][^?\s]*$/.test(database)) {
+      throw new WeftError("declaration", `${JSON.stringify(database)} is no name for a database: no blank and no "?"`);
+    }
     const durability = options.durability ?? "strict";
     const store = await openStore(database, { durability });
     const files = Object.entries(options.files ?? {});

@@ -76,10 +76,9 @@ function tell(state: EngineState): void {
 
 /** Hold the lock for as long as the engine runs. */
 async function lead(options: Open): Promise<void> {
-  const id = crypto.randomUUID();
   const channel = new BroadcastChannel(engineChannel(options.database));
   let current: EngineState = { phase: "booting", message: "starting Python" };
-  const announce = () => channel.postMessage({ type: "leader", id, ...current } satisfies Announcement);
+  const announce = () => channel.postMessage({ type: "leader", ...current } satisfies Announcement);
   const set = (state: EngineState) => {
     current = state;
     tell(state);
@@ -107,7 +106,9 @@ function serve(python: PyodideAPI, options: Open, set: (state: EngineState) => v
     const page = {
       state(phase: EngineState["phase"], message: string) {
         set({ phase, message });
-        if (phase === "closed" || phase === "failed") resolve();
+        if (phase !== "closed" && phase !== "failed") return;
+        door = undefined;
+        resolve();
       },
       call(call: number, activity: string, args: string, runId: string, key: string, attempt: number) {
         post({ type: "call", call, activity, args, runId, key, attempt });

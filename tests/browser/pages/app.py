@@ -36,6 +36,15 @@ async def steps(ctx: Context, count: int) -> list[int]:
 
 
 @app.workflow
+async def march(ctx: Context, count: int) -> int:
+    """Note the numbers below `count`, remembering how many."""
+    for i in range(count):
+        await ctx.run(note, i)
+        ctx.state["noted"] = i + 1
+    return count
+
+
+@app.workflow
 async def greet(ctx: Context, name: str) -> str:
     """Wait for a signal, and give what it said."""
     word = await ctx.wait_for_signal("word")

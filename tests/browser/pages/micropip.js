@@ -1,7 +1,10 @@
 /** What somebody does who only has Pyodide: its own event loop, its own standard library, and micropip. */
 import { loadPyodide } from "/pyodide/pyodide.mjs";
 
-const LOCK = { info: { abi_version: "2026_0", arch: "wasm32", platform: "emscripten_5_0_3", python: "3.14.2" }, packages: {} };
+const LOCK = {
+  info: { abi_version: "2026_0", arch: "wasm32", platform: "emscripten_5_0_3", python: "3.14.2" },
+  packages: {},
+};
 
 globalThis.useWheel = async ({ tools, wheel, program, source }) => {
   const python = await loadPyodide({ indexURL: "/pyodide/", lockFileContents: JSON.stringify(LOCK) });

@@ -1,4 +1,4 @@
-/** Runs Python tests in a worker, as `runSuite({ files, url, mode, words })`; its lines gather in `lines`. */
+/** Runs Python tests in a worker, as `runSuite({ package, files, url, mode, words })`; its lines gather in `lines`. */
 globalThis.lines = [];
 
 globalThis.runSuite = (options) =>

@@ -5,7 +5,7 @@ const LOCK = {
   packages: {},
 };
 
-self.onmessage = async ({ data: { files, url, mode, words } }) => {
+self.onmessage = async ({ data: { package: name, files, url, mode, words } }) => {
   const say = (line) => self.postMessage({ line });
   try {
     const { loadPyodide } = await import("/weft/pyodide.mjs");
@@ -26,7 +26,7 @@ self.onmessage = async ({ data: { files, url, mode, words } }) => {
     }
     python.runPython("import sys; sys.path.insert(0, '/repository')");
     python.runPython(await (await fetch("/repository/tests/browser/run_suite.py")).text());
-    python.globals.get("start")(url, mode, words, say, (failures) => self.postMessage({ failures }));
+    python.globals.get("start")(name, url, mode, words, say, (failures) => self.postMessage({ failures }));
   } catch (error) {
     say(String(error.message ?? error));
     self.postMessage({ failures: 1 });
