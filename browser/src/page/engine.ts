@@ -99,14 +99,17 @@ export class Engine {
   /** Start this tab's worker: it boots Python when its turn comes. Does nothing when it is there already. */
   start(): void {
     if (this.#worker) return;
-    const worker = new Worker(`${this.#options.assets}weft-worker.js`, { type: "module", name: "weft" });
+    const url = `${this.#options.assets}weft-worker.js`;
+    const worker = new Worker(url, { type: "module", name: "weft" });
     this.#worker = worker;
     worker.onmessage = (event: MessageEvent<ToPage>) => {
       if (worker === this.#worker) this.#heard(event.data);
     };
     worker.onerror = (event) => {
-      const where = event.filename ? ` (${event.filename}:${event.lineno})` : "";
-      this.#ended({ phase: "failed", message: `the engine worker broke: ${event.message ?? "not loaded"}${where}` });
+      const message = event.message
+        ? `the engine worker broke: ${event.message} (${event.filename}:${event.lineno})`
+        : `the engine worker could not be loaded from ${url}`;
+      this.#ended({ phase: "failed", message });
     };
     const { activities, ...rest } = this.#options;
     this.#say({ type: "open", protocol: PROTOCOL_VERSION, ...rest, activities: Object.keys(activities) });

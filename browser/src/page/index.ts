@@ -63,7 +63,9 @@ export class Weft {
 
   /** Open the database and set an engine worker waiting for its turn. Does not wait for Python. */
   static async open(options: OpenOptions): Promise<Weft> {
-    const assets = new URL(options.assets ?? ".", import.meta.url).href;
+    const assets = options.assets
+      ? absolute(`${options.assets.replace(/\/+$/, "")}/`)
+      : new URL(".", import.meta.url).href;
     const database = options.database ?? options.app.split(":")[0] ?? "";
     if (!/^[^?/\s][^?\s]*$/.test(database)) {
       throw new WeftError("declaration", `${JSON.stringify(database)} is no name for a database: no blank and no "?"`);
