@@ -15,6 +15,7 @@ const REDRAW_MS = 250;
 const page = {
   engine: byId("engine", HTMLElement),
   engineText: byId("engine-text", HTMLElement),
+  engineProblem: byId("engine-problem", HTMLElement),
   kill: byId("kill", HTMLButtonElement),
   intake: byId("intake", HTMLElement),
   intakeProblem: byId("intake-problem", HTMLElement),
@@ -89,7 +90,7 @@ function showEngine(view: EngineView): void {
   page.kill.disabled = view.phase === "waiting";
   page.kill.textContent = gone ? "Start the engine" : "Kill the engine";
   page.kill.classList.toggle("danger", !gone);
-  if (view.phase === "failed") say(page.problem, view.message);
+  say(page.engineProblem, view.phase === "failed" ? `The engine stopped: ${view.message}` : "");
   trackOutages(view);
 }
 

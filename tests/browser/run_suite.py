@@ -47,7 +47,9 @@ async def one(function: Callable[..., Awaitable[None]], url: str, mode: Any) -> 
     async def make_store() -> Any:
         nonlocal count
         count += 1
-        return await open_store(url if url == "memory:" else f"{url}-{time.time_ns()}-{count}")
+        place, mark, options = url.partition("?")
+        fresh = "" if url == "memory:" else f"-{time.time_ns()}-{count}"
+        return await open_store(f"{place}{fresh}{mark}{options}")
 
     harness = Harness(make_store, restart=mode)
     try:
