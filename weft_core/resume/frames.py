@@ -52,9 +52,13 @@ def capture(coroutine: Any) -> list[FrameImage]:
             return images
         number = values[POINT]
         live = unit.points[number - 1].live
-        images.append(
-            FrameImage(unit, number, {name: values[name] for name in live if name in values}, activation.cells)
-        )
+        cells = activation.cells
+        if cells:
+            kept = {name: cells[name] for name in live if name in cells}
+            found = {name: values[name] for name in live if name in values and name not in cells}
+            images.append(FrameImage(unit, number, found, kept))
+        else:
+            images.append(FrameImage(unit, number, {name: values[name] for name in live if name in values}, cells))
         current = waiting
 
 

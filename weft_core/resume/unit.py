@@ -186,7 +186,7 @@ def _compile_body(
     normal = Normaliser(scope, place_).block(tree.body)
     bound = _bound_names(normal) | scope.locals
     bound -= scope.globals | scope.nonlocals
-    lowering = Lowering(Liveness(bound, normal))
+    lowering = Lowering(Liveness(bound, scope.captured, normal))
     descriptions = _describe(normal)
     body = lowering.block(normal)
     points = _name_points(lowering.points, descriptions)

@@ -1,7 +1,8 @@
 """Which locals may still be read after each `await`: a backward analysis of the normalised tree.
 
 It works on the tree and not on bytecode, so its answer is the same on every Python version, and errs only towards
-storing more. Creating a nested function counts as reading what it captures.
+storing more. Creating a nested function counts as reading what it captures, and for a captured variable writing counts as
+reading: its cell is shared with functions that may be called later, so the frame has to keep that very cell.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ class Exits:
 class Liveness:
     """`after[id(statement)]` is what may be read after an awaiting statement has its value."""
 
-    def __init__(self, names: set[str], body: list[ast.stmt]) -> None:
+    def __init__(self, names: set[str], captured: set[str], body: list[ast.stmt]) -> None:
         self._names = frozenset(names)
+        self._captured = frozenset(captured)
         self.after: dict[int, Names] = {}
         self._block(body, NONE, Exits())
 
@@ -39,6 +41,10 @@ class Liveness:
         for statement in reversed(statements):
             live = self._statement(statement, live, exits)
         return live
+
+    def _bind(self, live: Names, bound: Names) -> Names:
+        """What is live before names are bound."""
+        return (live - bound) | (bound & self._captured)
 
     def _reads(self, *nodes: ast.AST | None) -> Names:
         found: set[str] = set()
@@ -72,7 +78,7 @@ class Liveness:
                 inner = live
                 for case in node.cases:
                     taken = self._block(case.body, live, exits) | self._reads(case.guard)
-                    inner |= (taken - _bound(case.pattern)) | self._reads(case.pattern)
+                    inner |= self._bind(taken, _bound(case.pattern)) | self._reads(case.pattern)
                 return inner | self._reads(node.subject) | exits.error
             case ast.Assign(targets=targets, value=value):
                 return self._assign(node, targets, value, live, exits)
@@ -86,11 +92,12 @@ class Liveness:
                 return live | self._reads(value) | exits.error
             case ast.Delete(targets=targets):
                 read = frozenset().union(*(self._reads_of_target(t, also_name=True) for t in targets))
-                return (live - _plain_names(targets)) | read | exits.error
+                return self._bind(live, _plain_names(targets)) | read | exits.error
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                return (live - {name}) | self._reads(node) | exits.error
+                return self._bind(live, frozenset({name})) | self._reads(node) | exits.error
             case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-                return (live - {a.asname or a.name.partition(".")[0] for a in aliases}) | exits.error
+                bound = frozenset(a.asname or a.name.partition(".")[0] for a in aliases)
+                return self._bind(live, bound & self._names) | exits.error
             case _:
                 return live | self._reads(node) | exits.error
 
@@ -98,7 +105,7 @@ class Liveness:
         self.after[id(node)] = self.after.get(id(node), NONE) | (live & self._names)
 
     def _assign(self, node: ast.stmt, targets: list[ast.expr], value: ast.expr, live: Names, exits: Exits) -> Names:
-        after = live - _plain_names(targets)
+        after = self._bind(live, _plain_names(targets))
         read = frozenset().union(*(self._reads_of_target(t) for t in targets))
         if isinstance(value, ast.Await):
             # If the awaited thing raises, the assignment does not happen: handlers may read the old value.
@@ -138,7 +145,7 @@ class Liveness:
         head = after | self._reads(test) | turning
         for _ in range(LOOP_PASSES_MAX):
             inner = replace(exits, leave=live, again=head)
-            body = self._block(node.body, head, inner) - frozenset(bound)
+            body = self._bind(self._block(node.body, head, inner), frozenset(bound))
             grown = head | body
             if grown == head:
                 break
@@ -156,7 +163,7 @@ class Liveness:
         for handler in node.handlers:
             inner = self._block(handler.body, live, exits)
             if handler.name is not None:
-                inner -= {handler.name}
+                inner = self._bind(inner, frozenset({handler.name}))
             caught |= inner | self._reads(handler.type)
         orelse = self._block(node.orelse, live, exits)
         body = self._block(node.body, orelse, replace(exits, error=caught))
@@ -167,7 +174,7 @@ class Liveness:
         inner = self._block(node.body, live, replace(exits, error=exits.error | live))
         for item in reversed(node.items):
             if item.optional_vars is not None:
-                inner = (inner - _plain_names([item.optional_vars])) | self._reads_of_target(item.optional_vars)
+                inner = self._bind(inner, _plain_names([item.optional_vars])) | self._reads_of_target(item.optional_vars)
             inner |= self._reads(item.context_expr)
         return inner | exits.error
 
