@@ -31,6 +31,8 @@ DUE_SCAN_MAX = 1_000
 """Timers one round fires."""
 ROUND_RUNS_MAX = 2_000
 """Runs one round advances; more wait for the next, so that a commit stays small enough to be quick."""
+PARKED_RUNS_MAX = 256
+"""Waiting runs that stay in memory; the least recently parked leave first."""
 YIELD_AFTER_MS = 2
 """How long the loop may go on without letting other tasks of the event loop run."""
 CONFLICT_RETRIES_MAX = 100
@@ -67,6 +69,7 @@ class Pump:
         self._submissions = Submissions(store)
         self._problems: list[tuple[str, WeftError]] = []
         self._loaded: dict[str, Loaded] = {}
+        self._parked: dict[str, None] = {}
         self._todo: dict[str, bool] = {}
         self._closed_waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._idle_waiters: list[asyncio.Future[None]] = []
@@ -141,6 +144,7 @@ class Pump:
         for loaded in self._loaded.values():
             loaded.machine.forget()
         self._loaded.clear()
+        self._parked.clear()
         if self._disarm is not None:
             self._disarm()
             self._disarm = None
@@ -376,8 +380,12 @@ class Pump:
                     starting.append(attempt)
             if loaded.machine.more:
                 self._todo[run_id] = True
-            if change.parked or (self.evict is not None and self.evict(run_id)):
+            if self.evict is not None and self.evict(run_id):
                 self._forget(run_id)
+            elif change.parked:
+                self._keep_parked(run_id)
+            else:
+                self._parked.pop(run_id, None)
         for attempt in starting:
             attempt.start()
 
@@ -389,7 +397,15 @@ class Pump:
     def _wake_up(self) -> None:
         self._wake.set()
 
+    def _keep_parked(self, run_id: str) -> None:
+        """Runs that wait may be needed again soon: the latest few stay in memory, the rest is only in the store."""
+        self._parked.pop(run_id, None)
+        self._parked[run_id] = None
+        if len(self._parked) > PARKED_RUNS_MAX:
+            self._forget(next(iter(self._parked)))
+
     def _forget(self, run_id: str) -> None:
+        self._parked.pop(run_id, None)
         loaded = self._loaded.pop(run_id, None)
         if loaded is not None:
             loaded.machine.forget()
