@@ -66,6 +66,7 @@ def failed(machine: Machine, fiber_id: str, operation_id: str, attempt: int, err
         machine.note("activity_retried", name=wait.activity, fiber=fiber_id, attempt=attempt, error=text)
         wait.attempt += 1
         wait.retry_at = retry_at
+        machine.dispatch.discard(fiber_id)  # a run that was just read wanted to make the attempt again
         machine.touch(fiber)
         return True
     raised.add_note(f"activity {wait.activity!r} failed after {attempt} attempt{'s' if attempt != 1 else ''}")
