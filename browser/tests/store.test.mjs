@@ -95,6 +95,44 @@ test("two handles number their commits in turn, whoever guessed wrong", async ()
   assert.equal(new Set(numbers).size, 30);
 });
 
+test("random batches of several handles have the effect of a plain map", async () => {
+  const seed = Number(process.env.SEED ?? 1);
+  let state = seed;
+  const chance = (n) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * n);
+  };
+  const name = newName();
+  const stores = [await open(name), await open(name)];
+  const names = Array.from({ length: 12 }, (_, n) => `${"abc"[n % 3]}/${n}`);
+  let model = new Map();
+  for (let step = 0; step < 400; step++) {
+    const expect = {};
+    const put = {};
+    for (let n = chance(4); n > 0; n--) {
+      const key = names[chance(12)];
+      const version = model.get(key)?.version ?? 0;
+      expect[key] = chance(10) ? version : version + chance(3) - 1;
+    }
+    for (let n = chance(4); n > 0; n--) put[names[chance(12)]] = String(step);
+    const gone = chance(4) ? [] : [names[chance(12)]];
+    const deleteRange = chance(6) ? [] : [[names[chance(12)], names[chance(12)]]];
+    const wrong = Object.entries(expect).find(([key, version]) => (model.get(key)?.version ?? 0) !== version);
+    const committing = stores[chance(5) ? 0 : 1].commit({ expect, put, delete: gone, deleteRange });
+    const where = `seed ${seed}, step ${step}`;
+    if (wrong) {
+      await assert.rejects(committing, (error) => error.code === "conflict" && error.key === wrong[0], where);
+    } else {
+      const number = await committing;
+      const within = (key) => deleteRange.some(([start, end]) => start <= key && key < end);
+      model = new Map([...model].filter(([key]) => !within(key) && !gone.includes(key)));
+      for (const [key, value] of Object.entries(put)) model.set(key, { key, value, version: number });
+    }
+    const wanted = [...model.values()].sort((one, two) => (one.key < two.key ? -1 : 1));
+    assert.deepEqual(await stores[chance(2)].scan("a", "z"), wanted, where);
+  }
+});
+
 test("scans keep bounds, limit, direction", async () => {
   const store = await open();
   await store.commit({ put: { b: "", d: "", "d/1": "", d0: "", f: "" } });
@@ -165,6 +203,30 @@ test("a commit that was applied and lost is recognised even when others committe
   assert.equal((await store.get(["a"])).get("a").value, "other");
   const next = await store.commit({ put: { a: "3" } });
   assert.equal(next, first + 3);
+});
+
+test("a commit is repeated safely also when it was lost on its second try", async () => {
+  const name = newName();
+  const [store, other] = [await open(name), await open(name)];
+  const first = await store.commit({ put: { a: "1" } });
+  await other.commit({ put: { b: "1" } });
+  let times = 0;
+  const undo = tamper((begin) => {
+    const transaction = begin();
+    times += 1;
+    if (times === 2) {
+      Object.defineProperty(transaction, "oncomplete", {
+        set() {
+          transaction.addEventListener("complete", () => transaction.onabort());
+        },
+      });
+    }
+    return transaction;
+  });
+  assert.equal(await store.commit({ expect: { a: first }, put: { a: "2" } }), first + 2);
+  undo();
+  assert.equal(times, 3);
+  assert.equal(await values(store), "a=2 b=1");
 });
 
 test("a connection that stays dead is reported; whether it was applied is said to be unknown", async () => {

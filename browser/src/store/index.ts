@@ -3,6 +3,7 @@
 import { type Commits, gone, openDatabase, randomName } from "./database.js";
 import { ConnectionLost, describe, StoreError, StoreUnavailable } from "./errors.js";
 import { Hints } from "./hints.js";
+import { Known } from "./known.js";
 import { Ownership } from "./ownership.js";
 import {
   type Batch,
@@ -13,7 +14,7 @@ import {
   type ScanOptions,
   type Store,
 } from "./port.js";
-import { checkRows, commitRows, getRows, readCommits, scanRows } from "./transactions.js";
+import { checkRows, commitRows, getRows, Outdated, readCommits, scanRows } from "./transactions.js";
 
 export { Conflict, StoreError, StoreUnavailable } from "./errors.js";
 export { type Batch, type Durability, type Operations, type Row, SCAN_LIMIT_DEFAULT, type Store } from "./port.js";
@@ -46,6 +47,7 @@ export class IndexedDBStore implements Store {
   #connection: Promise<IDBDatabase> | null = null;
   #database: IDBDatabase | null = null;
   #seen: Commits = { store: "", number: 0, by: "", recent: [] };
+  readonly #known = new Known();
   #sequence = 0;
   /** Commits of one client run one after another, so that its latest sequence number tells of all before it. */
   #last: Promise<unknown> = Promise.resolve();
@@ -126,18 +128,22 @@ export class IndexedDBStore implements Store {
 
   async #write(operations: Operations): Promise<number> {
     this.#sequence += 1;
-    const sequence = this.#sequence;
+    const fixed = { client: this.#client, sequence: this.#sequence, durability: this.durability };
+    let guess = this.#seen.by === this.#client ? { seen: this.#seen, known: this.#known.versions } : null;
     let repeated = false;
-    const { latest, number } = await this.#use(async (database) => {
-      const { durability } = this;
-      const attempt = { client: this.#client, sequence, seen: this.#seen, repeated, durability };
-      try {
-        return await commitRows(database, operations, attempt);
-      } catch (error) {
-        repeated ||= error instanceof ConnectionLost && error.maybeApplied;
-        throw error;
+    const { number, latest } = await this.#use(async (database) => {
+      for (;;) {
+        try {
+          return await commitRows(database, operations, { ...fixed, guess, repeated });
+        } catch (error) {
+          guess = null; // so `Outdated` comes once at most
+          repeated ||= error instanceof ConnectionLost && error.maybeApplied;
+          if (!(error instanceof Outdated)) throw error;
+        }
       }
     });
+    if (repeated) this.#known.forget();
+    else this.#known.committed(operations, number, guess !== null);
     this.#seen = latest;
     return number;
   }

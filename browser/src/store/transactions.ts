@@ -15,12 +15,18 @@ export interface Attempt {
   readonly client: string;
   /** Grows with each commit of the client; the same again when a commit is repeated. */
   readonly sequence: number;
-  /** The row `COMMITS` as this client last saw it: the writes go out on the guess that it is still the latest. */
-  readonly seen: Commits;
-  /** The outcome of an earlier attempt is not known: look first whether it was applied. */
-  readonly repeated: boolean;
   readonly durability: Durability;
+  /**
+   * Where this client believes the store stands, to write before anything was read; null to read first. `known` has
+   * versions of rows as of `seen`.
+   */
+  readonly guess: { readonly seen: Commits; readonly known: ReadonlyMap<string, number> } | null;
+  /** The outcome of an earlier attempt is not known: see whether it was applied. Only without a guess. */
+  readonly repeated: boolean;
 }
+
+/** Somebody else has committed since `Attempt.guess`; nothing was written. */
+export class Outdated extends Error {}
 
 /** Start a transaction and run `body` in it; `ended` says what the whole came to. */
 function transact<T>(
@@ -118,30 +124,25 @@ export function checkRows(database: IDBDatabase, expect: Operations["expect"]): 
 /**
  * Apply `operations` atomically; resolves to the commit's number and the row `COMMITS` as it is now.
  *
- * The writes are sent before the answers to the checks are in, on the guess that nobody committed in between: that saves
- * a round trip to the browser's process. A wrong guess costs writing once more in the same transaction; a precondition
- * that does not hold undoes everything.
+ * With a guess that holds, and it does while one engine alone is writing, the only answer to wait for is that of the row
+ * `COMMITS`: if nobody else has committed, the versions that this client knows are still right. Every further question
+ * costs a tenth of the commit or more. A guess that does not hold is undone, and `Outdated`.
  */
 export function commitRows(
   database: IDBDatabase,
   operations: Operations,
   attempt: Attempt,
 ): Promise<{ number: number; latest: Commits }> {
-  const { client, sequence, seen, repeated } = attempt;
+  const { client, sequence, guess, repeated } = attempt;
   return transact(database, [ROWS, META], "readwrite", attempt.durability, "writing", (transaction, refuse) => {
     const rows = transaction.objectStore(ROWS);
     const meta = transaction.objectStore(META);
     let latest: Commits;
     let number: number;
-    let unanswered = 2;
-    const answered = () => {
-      unanswered -= 1;
-      if (unanswered === 0) transaction.commit();
-    };
-    const write = (before: Commits) => {
-      number = before.number + 1;
-      const others = before.recent.filter(([other]) => other !== client).slice(0, RECENT_MAX - 1);
-      latest = { store: before.store, number, by: client, recent: [[client, sequence, number], ...others] };
+    const write = () => {
+      number = latest.number + 1;
+      const others = latest.recent.filter(([other]) => other !== client).slice(0, RECENT_MAX - 1);
+      latest = { store: latest.store, number, by: client, recent: [[client, sequence, number], ...others] };
       for (const [start, end] of operations.deleteRange) {
         if (start < end) rows.delete(IDBKeyRange.bound(start, end, false, true));
       }
@@ -149,36 +150,51 @@ export function commitRows(
       for (const [key, value] of operations.put) rows.put({ key, value, version: number });
       meta.put(latest, COMMITS);
     };
-    const asked: IDBRequest<Commits> = meta.get(COMMITS);
-    asked.onsuccess = () => {
-      const now = asked.result;
-      const mine = repeated ? now.recent.find(([other, made]) => other === client && made === sequence) : undefined;
-      if (mine !== undefined) {
-        latest = now;
-        number = mine[2];
-        return;
-      }
-      if (repeated) check(rows, operations.expect, refuse, answered);
-      if (repeated || now.by !== seen.by || now.number !== seen.number) write(now);
-      answered();
-    };
-    if (!repeated) {
-      check(rows, operations.expect, refuse, answered);
-      write(seen);
+    const asked: IDBRequest<Commits> = meta.get(COMMITS); // answered before all questions that follow
+    if (guess !== null) {
+      const { seen, known } = guess;
+      const unknown = operations.expect.filter(([key, version]) => known.get(key) !== version);
+      asked.onsuccess = () => {
+        const { by, number: last } = asked.result;
+        if (by !== seen.by || last !== seen.number) refuse(new Outdated());
+        else if (unknown.length === 0) transaction.commit();
+      };
+      check(rows, unknown, refuse, () => transaction.commit());
+      latest = seen;
+      write();
+    } else {
+      const { expect } = operations;
+      let applied = false;
+      const writeLast = () => {
+        write();
+        transaction.commit();
+      };
+      asked.onsuccess = () => {
+        latest = asked.result;
+        const mine = repeated && latest.recent.find(([other, made]) => other === client && made === sequence);
+        applied = Boolean(mine);
+        if (mine) number = mine[2];
+        else if (expect.length === 0) writeLast();
+      };
+      const unlessApplied =
+        <T>(act: (given: T) => void) =>
+        (given: T) => {
+          if (!applied) act(given);
+        };
+      check(rows, expect, unlessApplied(refuse), unlessApplied(writeLast));
     }
     return () => ({ number, latest });
   });
 }
 
-/** Compare versions, in order; `refuse` with the first conflict, or call `hold` once when all hold. */
+/** Compare versions, in order: `refuse` with the first conflict, or `hold` once when all hold. Nothing, if all is none. */
 function check(
   rows: IDBObjectStore,
   expect: Operations["expect"],
   refuse: (error: Error) => void,
-  hold: () => void,
+  hold: (nothing?: undefined) => void,
 ): void {
   let unanswered = expect.length;
-  if (unanswered === 0) hold();
   let refused = false;
   for (const [key, expected] of expect) {
     const request: IDBRequest<Row | undefined> = rows.get(key);
