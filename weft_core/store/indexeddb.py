@@ -20,7 +20,7 @@ from weft_core.errors import Conflict, StoreCorrupt, StoreError, StoreFull, Stor
 from weft_core.store.port import SCAN_LIMIT_DEFAULT, Batch, Row
 
 _HINT = 0
-"""The id of an answer that nobody asked for: something was committed."""
+"""The id of an answer that nobody asked for: others committed something."""
 _OPENING = 1
 """The id of the answer to opening."""
 
@@ -44,7 +44,7 @@ class IndexedDBStore:
         cls, name: str, *, durability: Literal["strict", "relaxed"] = "strict", bridge: Any = None
     ) -> IndexedDBStore:
         """Open the database, making it when it does not exist. `bridge` replaces the one of this context."""
-        settle = keep = _Settle()
+        settle = keep = _Settle(asyncio.get_running_loop())
         if bridge is None:
             from pyodide.ffi import create_proxy
 
@@ -79,6 +79,8 @@ class IndexedDBStore:
                 "put": list(batch.put.items()),
             }
         )
+        if number:
+            self._ring()
         return int(number)
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
@@ -127,11 +129,14 @@ class IndexedDBStore:
         if self._closed:
             raise StoreUnavailable(f"the store {self.url} was closed; open it again", applied=False)
 
+    def _ring(self) -> None:
+        for callback in self._watchers.copy():
+            callback()
+
     def _settle(self, number: int, ok: bool, payload: str) -> None:
         """An answer came from JavaScript."""
         if number == _HINT:
-            for callback in self._watchers.copy():
-                callback()
+            self._ring()
             return
         future = self._asked.pop(number, None)
         if future is None or future.done():
@@ -143,13 +148,21 @@ class IndexedDBStore:
 
 
 class _Settle:
-    """The lasting callback. JavaScript may call it once more just before it hears of the close."""
+    """The lasting callback."""
 
-    store: IndexedDBStore | None = None
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.store: IndexedDBStore | None = None
+        # A loop that JavaScript drives may offer to go on at once with what an answer set free, instead of asking for a
+        # turn of its own first; measured: a tenth of a sequential commit.
+        self.run_now: Callable[..., object] | None = getattr(loop, "run_now", None)
 
     def __call__(self, number: int, ok: bool, payload: str) -> None:
-        if self.store is not None:
+        if self.store is None:
+            return
+        if self.run_now is None:
             self.store._settle(number, ok, payload)
+        else:
+            self.run_now(self.store._settle, number, ok, payload)
 
 
 def _error(told: dict[str, Any]) -> StoreError:

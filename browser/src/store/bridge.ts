@@ -22,7 +22,7 @@ type Request =
   | { readonly op: "acquire"; readonly wait: boolean }
   | { readonly op: "release" };
 
-/** `settle(id, ok, payload)`: JSON of the result, or of `{code, message, …}` when not ok. Id 0: something was committed. */
+/** `settle(id, ok, payload)`: JSON of the result, or of `{code, message, …}` when not ok. Id 0: others committed something. */
 export type Settle = (id: number, ok: boolean, payload: string) => void;
 
 const rowsText = (rows: Iterable<Row>): string =>
@@ -38,7 +38,7 @@ export class Port {
     this.#opening.then(
       (store) => {
         if (this.#settle === null) return store.close();
-        store.watch(() => this.#settle?.(0, true, ""));
+        store.watch(() => this.#settle?.(0, true, ""), true); // of its own commits Python knows
         settle(1, true, "null");
       },
       (error) => this.#failed(1, error),

@@ -5,24 +5,25 @@ const ANNOUNCE_MS_MIN = 8;
 
 export class Hints {
   readonly #channel: BroadcastChannel | null;
-  readonly #watchers = new Set<{ callback: () => void }>();
+  readonly #watchers = new Set<{ callback: () => void; onlyOthers: boolean }>();
   #quiet: ReturnType<typeof setTimeout> | null = null;
   #pending = false;
 
   constructor(name: string) {
     this.#channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(`weft:store:${name}`);
-    if (this.#channel !== null) this.#channel.onmessage = () => this.#ring();
+    if (this.#channel !== null) this.#channel.onmessage = () => this.#ring(true);
   }
 
-  watch(callback: () => void): () => void {
-    const watcher = { callback };
+  /** `onlyOthers`: not for commits made through this very store. */
+  watch(callback: () => void, onlyOthers: boolean): () => void {
+    const watcher = { callback, onlyOthers };
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
   }
 
   /** A commit of this context is durable. */
   committed(): void {
-    this.#ring();
+    this.#ring(false);
     if (this.#quiet === null) this.#announce();
     else this.#pending = true;
   }
@@ -44,7 +45,7 @@ export class Hints {
     }, ANNOUNCE_MS_MIN);
   }
 
-  #ring(): void {
-    for (const { callback } of [...this.#watchers]) callback();
+  #ring(byOthers: boolean): void {
+    for (const { callback, onlyOthers } of [...this.#watchers]) if (byOthers || !onlyOthers) callback();
   }
 }

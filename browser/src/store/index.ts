@@ -98,9 +98,9 @@ export class IndexedDBStore implements Store {
     return number;
   }
 
-  watch(callback: () => void): () => void {
+  watch(callback: () => void, onlyOthers = false): () => void {
     this.#checkOpen();
-    return this.#hints.watch(callback);
+    return this.#hints.watch(callback, onlyOthers);
   }
 
   async acquire(options: { wait?: boolean } = {}): Promise<void> {
