@@ -28,7 +28,7 @@ from weft_core.errors import LimitExceeded
 INBOX_DIGITS = 12
 DUE_DIGITS = 15
 SLOT_DIGITS = 4
-COMPONENT_LENGTH_MAX = 400
+COMPONENT_LENGTH_MAX = 1_200
 """Characters in one quoted component, so that a key with two of them stays under `KEY_LENGTH_MAX`."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9._:@=+,-]+\Z")

@@ -19,8 +19,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-KEY_LENGTH_MAX = 1_024
-"""Bytes in a key."""
+KEY_LENGTH_MAX = 2_600
+"""Characters, which are bytes, in a key (an index entry of PostgreSQL holds about 2,700)."""
 SCAN_LIMIT_DEFAULT = 1_000
 """Rows one `scan` returns when not told otherwise."""
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
@@ -43,6 +44,7 @@ _UPSERT = (
 _UPDATE = "UPDATE kv SET value = ?, version = ? WHERE key = ? AND version = ?"
 _INSERT = "INSERT INTO kv(key, value, version) VALUES(?, ?, ?)"
 _DELETE = "DELETE FROM kv WHERE key = ?"
+_DELETE_RANGE = "DELETE FROM kv WHERE key >= ? AND key < ?"
 
 _open_stores: dict[tuple[int, int], list[SqliteStore]] = {}
 """Open stores of this process by the identity of their file: they ring each other at once, without polling."""
@@ -252,7 +254,7 @@ class SqliteStore:
         (measured: 0.95 instead of 0.77 of the unchecked rate in large batches).
         """
         expect, put = batch.expect, batch.put
-        if batch.delete_range or not batch.delete.isdisjoint(put):  # deletes have to come between check and put
+        if _deletes_what_it_puts(batch):  # deletes have to come between check and put
             self._check(expect)
             self._write_checked(batch, number)
             return True
@@ -270,6 +272,8 @@ class SqliteStore:
                 self._many(_INSERT, added)
             except sqlite3.IntegrityError:
                 return False
+        for start, end in batch.delete_range:
+            self._execute(_DELETE_RANGE, (start, end))
         if batch.delete:
             self._many(_DELETE, [(key,) for key in batch.delete])
         if len(put) > len(changed) + len(added):
@@ -279,7 +283,7 @@ class SqliteStore:
     def _write_checked(self, batch: Batch, number: int) -> None:
         """Write a batch whose preconditions hold."""
         for start, end in batch.delete_range:
-            self._execute("DELETE FROM kv WHERE key >= ? AND key < ?", (start, end))
+            self._execute(_DELETE_RANGE, (start, end))
         if batch.delete:
             self._many(_DELETE, [(key,) for key in batch.delete])
         if batch.put:
@@ -381,3 +385,15 @@ class SqliteStore:
         if self._poll is not None:
             self._poll.cancel()
             self._poll = None
+
+
+def _deletes_what_it_puts(batch: Batch) -> bool:
+    """Whether some key is both deleted and put, so that the order matters."""
+    if not batch.put:
+        return False
+    if not batch.delete.isdisjoint(batch.put):
+        return True
+    if not batch.delete_range:
+        return False
+    put = sorted(batch.put)
+    return any(bisect_left(put, start) < bisect_left(put, end) for start, end in batch.delete_range)
