@@ -6,7 +6,7 @@ from typing import Any
 
 from weft_core.errors import DecodeError
 from weft_core.resume.values.decode import Decoder, Node, guarded, parse
-from weft_core.resume.values.encode import Encoder, encode_tree
+from weft_core.resume.values.encode import Encoder, encode_tree, write
 from weft_core.resume.values.refusal import Refusal
 from weft_core.resume.values.registry import Externals, Registry
 
@@ -23,6 +23,9 @@ class ValueCodec:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
 
+    def _new(self, careful: bool) -> Encoder:
+        return Encoder(self.registry, {}, careful=careful)
+
     def encode(self, value: object, *, what: str = "value") -> str:
         """The text of a value. `what` names it in the error."""
 
@@ -33,7 +36,7 @@ class ValueCodec:
             return node
 
         try:
-            return encode_tree(make, self.registry)
+            return encode_tree(self._new, make, write)
         except Refusal as refusal:
             raise refusal.error(what) from None
 
@@ -64,10 +67,9 @@ class ValueCodec:
             return node["$error"]
 
         try:
-            return encode_tree(make, self.registry)
+            return encode_tree(self._new, make, write)
         except Refusal:
-            bare = {"type": type(error).__name__, "message": "(the error was too large to store)", "args": []}
-            return encode_tree(lambda _encoder: bare, self.registry)
+            return write({"type": type(error).__name__, "message": "(the error was too large to store)", "args": []})
 
     def decode_error(self, text: str) -> BaseException:
         """The exception of a text made by `encode_error`; an `ActivityError` when its class is not known here."""

@@ -10,21 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from json import JSONDecoder
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weft_core.errors import DecodeError, LimitExceeded
 from weft_core.resume.values.limits import COUNT_MAX, DEPTH_MAX, VALUE_BYTES_MAX
 from weft_core.resume.values.registry import NO_EXTERNALS, Externals, Registry
 
+if TYPE_CHECKING:
+    from weft_core.resume.values.large_reader import LargeReader
+
 Node = Any
 
-MAKERS: dict[str, Callable[["Decoder", Any], Any]] = {}
+MAKERS: dict[str, Callable[[Decoder, Any], Any]] = {}
 """By tag: makes the value of a payload. For tags in `FILLERS` it makes the empty thing."""
 
-FILLERS: dict[str, Callable[["Decoder", Any, Any], None]] = {}
+FILLERS: dict[str, Callable[[Decoder, Any, Any], None]] = {}
 """By tag: fills the thing (second) from the payload (third). Called once, or again from the start after `_Later`."""
 
-RESOLVERS: dict[str, Callable[["Decoder", Any], Any]] = {}
+RESOLVERS: dict[str, Callable[[Decoder, Any], Any]] = {}
 """By tag: a reference to something that is not made here."""
 
 
@@ -39,12 +42,13 @@ class Decoder:
         self.registry = registry
         self.externals = externals or NO_EXTERNALS
         self.numbered: list[Node] | None = None
-        self.load_large: Callable[[str], Any] | None = None
+        self.large: LargeReader | None = None
         self._built: dict[int, Any] = {}
         self._nodes: dict[int, Node] = {}
         self._making: set[int] = set()
         self._unfilled: dict[int, tuple[Any, Callable[[Decoder, Any, Any], None], Any]] = {}
         self._depth = 0
+        self.inside: object = None
 
     def use_references(self, roots: Iterable[Node]) -> None:
         """Number the text's nodes, before anything is built. `roots` are the text's values in order."""
@@ -122,13 +126,15 @@ class Decoder:
             return self._built[key]
         tag = None if kind is list else _tag(node)
         if tag == "$ref":
-            thing = self.build(self._target(node[tag]))
-            return thing
+            return self._referenced(node[tag])
         payload = node if tag is None else node[tag]
         if tag is not None:
             resolver = RESOLVERS.get(tag)
             if resolver is not None:
                 return resolver(self, payload)
+            if tag == "$large" and self.large is not None:
+                thing = self._built[key] = self.large.instance(self, node).value()
+                return thing
         fill = (_fill_list if kind is list else _fill_dict) if tag is None else FILLERS.get(tag)
         if fill is None:
             if key in self._making:
@@ -159,7 +165,13 @@ class Decoder:
             return False
         return True
 
-    def _target(self, target: Any) -> Node:
+    def _referenced(self, target: Any) -> Any:
+        if type(target) is list and len(target) > 1 and self.large is not None:
+            return self.large.instance(self, self.target(target[0])).at(target[1:])
+        return self.build(self.target(target))
+
+    def target(self, target: Any) -> Node:
+        """The node of a number."""
         if type(target) is int and self.numbered is not None and 0 <= target < len(self.numbered):
             return self.numbered[target]
         raise DecodeError(f"stored data refers to {target!r}, which is not there")

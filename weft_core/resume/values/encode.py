@@ -15,7 +15,7 @@ from typing import Any
 
 from weft_core.resume.values.limits import DEPTH_MAX, VALUE_BYTES_MAX
 from weft_core.resume.values.refusal import Refusal, key_part
-from weft_core.resume.values.registry import Externals, Registry
+from weft_core.resume.values.registry import Registry
 
 Node = Any
 Handler = Callable[["Encoder", Any], Node]
@@ -29,7 +29,7 @@ LEAVES: dict[type, Handler] = {}
 NODES: dict[type, Handler] = {}
 """Handlers of exact types whose identity is kept: met twice, the second is a reference."""
 
-_CAREFUL_ATOMS: frozenset[type] = frozenset({bool, type(None)})
+CAREFUL_ATOMS: frozenset[type] = frozenset({bool, type(None)})
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _INT_BITS_MAX = 8_192  # well under the 4,300 digits that Python converts
 
@@ -37,16 +37,16 @@ _INT_BITS_MAX = 8_192  # well under the 4,300 digits that Python converts
 class Encoder:
     """Encodes one text's values. `careful` looks at every number and string; without it `dump` may ask for a rerun."""
 
-    __slots__ = ("atoms", "depth", "globals", "handlers", "keep", "known", "memo", "refs", "registry", "units")
+    __slots__ = ("atoms", "depth", "find", "handlers", "keep", "known", "memo", "refs", "registry", "units")
 
-    def __init__(self, registry: Registry, externals: Externals | None = None, *, careful: bool = False) -> None:
+    def __init__(self, registry: Registry, known: dict[int, Any], *, careful: bool = False) -> None:
         self.registry = registry
         self.handlers = registry.handlers
-        self.atoms = _CAREFUL_ATOMS if careful else ATOMS
+        self.atoms = CAREFUL_ATOMS if careful else ATOMS
         self.memo: dict[int, Node] = {}
-        self.refs: list[tuple[dict[str, Any], int]] = []
-        self.known: dict[int, Any] = {} if externals is None else externals.by_id
-        self.globals: dict[int, tuple[object, str, dict[str, Any]]] = {}
+        self.refs: list[tuple[dict[str, Any], int, list[int]]] = []
+        self.known = known
+        self.find: Callable[[Any], Node] | None = None
         self.units: Iterable[Any] = ()
         self.keep: list[object] = []
         self.depth = 0
@@ -61,15 +61,15 @@ class Encoder:
             return leaf(self, x)
         key = id(x)
         if key in self.memo:
-            ref: dict[str, Any] = {"$ref": None}
-            self.refs.append((ref, key))
-            return ref
+            return self.reference(key, [])
         if key in self.known:
-            return self.known[key]
-        if key in self.globals:
-            _, name, names = self.globals[key]
-            if names.get(name.partition(":")[2]) is x:
-                return {"$global": name}
+            node = self.known_node(x, self.known[key])
+            if node is not None:
+                return node
+        if self.find is not None:
+            node = self.find(x)
+            if node is not None:
+                return node
         handler = NODES.get(kind) or self.handlers.get(kind) or self._find(kind, x)
         self.depth += 1
         if self.depth > DEPTH_MAX:
@@ -79,6 +79,19 @@ class Encoder:
         self.memo[key] = node
         self.depth -= 1
         return node
+
+    def reference(self, key: int, path: list[int]) -> Node:
+        """A reference to what the memo holds under `key`, or, with a path, to something inside that large value."""
+        ref: dict[str, Any] = {"$ref": None}
+        self.refs.append((ref, key, path))
+        return ref
+
+    def known_node(self, x: Any, found: Any) -> Node:
+        """The node of an object known before the encoding began; None when it is not what it was."""
+        if type(found) is dict:
+            return found
+        _, name, names = found
+        return {"$global": name} if names.get(name.partition(":")[2]) is x else None
 
     def temporary(self, x: Any) -> Node:
         """The node of a value made only for encoding; kept alive so that no later object takes its identity."""
@@ -124,8 +137,9 @@ class Encoder:
         """Fill in the references, now that the whole tree is known. `roots` are the text's values in order."""
         if self.refs:
             numbers = number(roots)
-            for ref, key in self.refs:
-                ref["$ref"] = numbers[id(self.memo[key])]
+            for ref, key, path in self.refs:
+                at = numbers[id(self.memo[key])]
+                ref["$ref"] = [at, *path] if path else at
 
 
 def number(roots: Iterable[Node]) -> dict[int, int]:
@@ -234,19 +248,13 @@ write: Callable[[Node], str] = _make_dump()
 """The compact ASCII text of a tree. `ValueError` for a nan, an infinity or a huge int: encode again, carefully."""
 
 
-def encode_tree(
-    make: Callable[[Encoder], Node],
-    registry: Registry,
-    externals: Externals | None = None,
-    *,
-    render: Callable[[Node], str] = write,
-) -> str:
-    """The text of the tree that `make` builds with a fresh encoder; again with a careful one where that is needed.
+def encode_tree(new: Callable[[bool], Encoder], build: Callable[[Encoder], Node], render: Callable[[Node], str]) -> str:
+    """The text of the tree that `build` makes with a new encoder; again with a careful one where that is needed.
 
-    Raises `Refusal`.
+    `new(careful)` makes the encoder, `render` the text. Raises `Refusal`.
     """
     try:
-        text = render(make(Encoder(registry, externals)))
+        text = render(build(new(False)))
         if "\\ud" not in text:
             return checked(text)
     except ValueError:
@@ -254,7 +262,7 @@ def encode_tree(
     except RecursionError:
         raise Refusal(None, "it is nested too deep for this interpreter", "flatten it")
     try:
-        return checked(render(make(Encoder(registry, externals, careful=True))))
+        return checked(render(build(new(True))))
     except RecursionError:
         raise Refusal(None, "it is nested too deep for this interpreter", "flatten it")
 

@@ -21,37 +21,38 @@ def find_handler(registry: Registry, kind: type, x: Any) -> Handler:
 
 
 def _find(registry: Registry, kind: type) -> Handler | None:
-    from weft_core.resume.values.types import errors, functions, iterators, objects
+    from weft_core.resume.values.types.errors import handler_for as error_handler
+    from weft_core.resume.values.types.functions import encode_reference
+    from weft_core.resume.values.types.iterators import ITERATORS
+    from weft_core.resume.values.types.objects import handler_for as object_handler
 
     registered = registry.registered.get(kind)
     if registered is not None and registered.encode is not None:
-        registry.handlers[kind] = _hooked(registered)
-        return registry.handlers[kind]
+        hooked = registry.handlers[kind] = _hooked(registered)
+        return hooked
     handler = NODES.get(kind) or _late(kind)
     if handler is not None:
         return handler
-    if issubclass(kind, type):
-        registry.handlers[kind] = functions.encode_reference
+    found: Handler | None
+    if kind in ITERATORS:
+        found = ITERATORS[kind]
+    elif issubclass(kind, type):
+        found = encode_reference
     elif issubclass(kind, BaseException):
-        found = errors.handler_for(registry, kind)
-        if found is None:
-            return None
-        registry.handlers[kind] = found
-    elif kind in iterators.ITERATORS:
-        return iterators.ITERATORS[kind]
+        found = error_handler(registry, kind)
     else:
         name = registry.class_name(kind)
-        if name is None:
-            return None
-        registry.handlers[kind] = objects.handler_for(kind, name)
-    return registry.handlers[kind]
+        found = None if name is None else object_handler(kind, name)
+    if found is not None:
+        registry.handlers[kind] = found
+    return found
 
 
 def _late(kind: type) -> Handler | None:
-    from weft_core.resume.values.types import stdlib
+    from weft_core.resume.values.types.stdlib import LATE_LEAVES, LATE_NODES
 
     name = f"{kind.__module__}:{kind.__qualname__}"
-    for late, table in ((stdlib.LATE_LEAVES, LEAVES), (stdlib.LATE_NODES, NODES)):
+    for late, table in ((LATE_LEAVES, LEAVES), (LATE_NODES, NODES)):
         handler = late.get(name)
         if handler is not None and getattr(sys.modules.get(kind.__module__), kind.__name__, None) is kind:
             table[kind] = handler

@@ -7,7 +7,7 @@ Identity is kept across all frames of the fiber: references count through the lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import CellType
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,17 @@ from weft_core.errors import DecodeError
 from weft_core.resume.values.codec import ValueCodec
 from weft_core.resume.values.decode import Decoder, Node, as_dict, as_int, as_list, as_str, guarded, parse
 from weft_core.resume.values.encode import Encoder, encode_tree, write
+from weft_core.resume.values.large_reader import LargeReader
+from weft_core.resume.values.large_values import LargeValues, MentioningEncoder
+from weft_core.resume.values.limits import LARGE_VALUE_BYTES
 from weft_core.resume.values.refusal import Refusal
-from weft_core.resume.values.registry import Externals
+from weft_core.resume.values.registry import NO_EXTERNALS, Externals
 
 if TYPE_CHECKING:
     from weft_core.resume import FrameImage
 
 _NONE: frozenset[str] = frozenset()
+_ROUNDS_MAX = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,27 +47,39 @@ class FiberEncoder:
     `encode` raises `CheckpointError` naming variable, type, file, line and remedy. `decode` raises `DecodeError`.
     """
 
-    __slots__ = ("_codec", "_externals", "_prefixes")
+    __slots__ = ("_externals", "_known", "_known_for", "_large", "_prefixes", "_registry")
 
     def __init__(self, codec: ValueCodec, externals: Externals | None = None) -> None:
-        self._codec = codec
-        self._externals = externals
+        self._registry = codec.registry
+        self._externals = externals or NO_EXTERNALS
         self._prefixes: dict[tuple[str, str, int], str] = {}
+        self._known: dict[int, Any] = {}
+        self._known_for: object = None
+        self._large: LargeValues | None = None
+
+    # --- encoding --------------------------------------------------------------------------------------------------
 
     def encode(self, frames: Sequence[FrameImage]) -> EncodedFrames:
         """The text of the frames, outermost first."""
-        registry = self._codec.registry
-        known_globals = registry.globals()
+        known_globals = self._registry.globals()
+        if known_globals is not self._known_for:
+            self._known = {**known_globals, **self._externals.by_id}
+            self._known_for = known_globals
+        try:
+            if self._large is None:
+                text = self._text(frames, self._new)
+                if len(text) < LARGE_VALUE_BYTES:
+                    return EncodedFrames(text=text, new_values={}, used_values=_NONE)
+            return self._encode_large(frames)
+        except Refusal as refusal:
+            raise refusal.error("the frames of this call") from None
 
-        def make(encoder: Encoder) -> list[Node]:
-            encoder.globals = known_globals
-            encoder.units = [frame.unit for frame in frames]
-            nodes: list[Node] = []
-            for frame in frames:
-                nodes.append(self._variables(encoder, frame, frame.locals))
-                nodes.append(self._variables(encoder, frame, frame.cells))
-            encoder.settle(node for variables in nodes for node in variables.values())
-            return nodes
+    def _new(self, careful: bool) -> Encoder:
+        return Encoder(self._registry, self._known, careful=careful)
+
+    def _text(self, frames: Sequence[FrameImage], new: Callable[[bool], Encoder]) -> str:
+        def build(encoder: Encoder) -> list[Node]:
+            return self._nodes(encoder, frames)
 
         def render(nodes: list[Node]) -> str:
             parts = []
@@ -72,11 +88,17 @@ class FiberEncoder:
                 parts.append(f'{prefix}{write(nodes[2 * index])},"cells":{write(nodes[2 * index + 1])}}}')
             return f"[{','.join(parts)}]"
 
-        try:
-            text = encode_tree(make, registry, self._externals, render=render)
-        except Refusal as refusal:
-            raise refusal.error("the frames of this call") from None
-        return EncodedFrames(text=text, new_values={}, used_values=_NONE)
+        return encode_tree(new, build, render)
+
+    def _nodes(self, encoder: Encoder, frames: Sequence[FrameImage]) -> list[Node]:
+        encoder.units = [frame.unit for frame in frames]
+        nodes: list[Node] = []
+        for frame in frames:
+            nodes.append(self._variables(encoder, frame, frame.locals))
+            nodes.append(self._variables(encoder, frame, frame.cells) if frame.cells else {})
+        if encoder.refs:
+            encoder.settle(_roots(nodes))
+        return nodes
 
     def _variables(self, encoder: Encoder, frame: FrameImage, variables: dict[str, Any]) -> dict[str, Node]:
         atoms, value = encoder.atoms, encoder.value
@@ -101,6 +123,48 @@ class FiberEncoder:
             prefix = self._prefixes[key] = write(head)[:-1] + ',"locals":'
         return prefix
 
+    # --- large values ----------------------------------------------------------------------------------------------
+
+    def _encode_large(self, frames: Sequence[FrameImage]) -> EncodedFrames:
+        large = self._large
+        if large is None:
+            large = self._large = LargeValues(self._registry)
+        large.known = self._known
+        values = [x for frame in frames for part in (frame.locals, frame.cells) for x in part.values()]
+        if not large:
+            large.find_more(values)
+        used: list[MentioningEncoder] = []
+
+        def new(careful: bool) -> Encoder:
+            used.append(MentioningEncoder(large, careful=careful))
+            return used[-1]
+
+        try:
+            for _ in range(_ROUNDS_MAX):
+                large.refresh()
+                text = self._text(frames, new)
+                unused = [value for key, value in large.by_id.items() if key not in used[-1].whole]
+                inside = [value for value in unused if id(value.value) in used[-1].touched]
+                for value in unused:
+                    large.forget(value)
+                for value in inside:
+                    large.bar(value)
+                if inside:
+                    continue  # only something inside it is alive: that goes into the frames
+                if len(text) >= LARGE_VALUE_BYTES and large.find_more(values):
+                    continue
+                texts = {digest: text for value in large.by_id.values() for digest, text in value.texts()}
+                if not texts:
+                    self._large = None
+                return EncodedFrames(text=text, new_values=texts, used_values=frozenset(texts))
+            # Values that cannot be kept apart: everything in line, which is always right.
+            large.bar_all()
+            return EncodedFrames(text=self._text(frames, self._new), new_values={}, used_values=_NONE)
+        finally:
+            large.settle()
+
+    # --- decoding --------------------------------------------------------------------------------------------------
+
     def decode(self, text: str, load: Callable[[str], str]) -> list[FrameImage]:
         """The frames of a text; `load` gives the text of a large value by its digest."""
         tree = parse(text)
@@ -109,21 +173,28 @@ class FiberEncoder:
         return found
 
     def _decode(self, tree: Node, text: str, load: Callable[[str], str]) -> list[FrameImage]:
-        decoder = Decoder(self._codec.registry, self._externals)
+        decoder = Decoder(self._registry, self._externals)
         bodies = [as_dict(body) for body in as_list(tree)]
-        if '"$ref"' in text:
+        if '"$large"' in text:
+            decoder.large = LargeReader(load)
+        if '"$ref"' in text or decoder.large is not None:
             decoder.use_references(
                 node for body in bodies for part in ("locals", "cells") for node in as_dict(body[part]).values()
             )
         frames = [self._frame(decoder, body) for body in bodies]
         decoder.finish()
+        self._large = None
+        if decoder.large is not None:
+            self._large = LargeValues(self._registry)
+            self._large.known = {**self._registry.globals(), **self._externals.by_id}
+            self._large.prime(decoder.large.read)
         return frames
 
     def _frame(self, decoder: Decoder, body: dict[str, Any]) -> FrameImage:
         from weft_core.resume import FrameImage
 
         name, digest, point = as_str(body["unit"]), as_str(body["digest"]), as_int(body["point"])
-        unit = self._codec.registry.unit(name, digest)
+        unit = self._registry.unit(name, digest)
         if unit is None:
             raise DecodeError(f"a frame waits in {name!r} (version {digest[:12]}), which is not in this app")
         if not 0 <= point <= len(unit.points):
@@ -133,6 +204,10 @@ class FiberEncoder:
         if not all(isinstance(cell, CellType) for cell in cells.values()):
             raise DecodeError("stored data is damaged: a variable of a frame is missing")
         return FrameImage(unit=unit, point=point, locals=variables, cells=cells)
+
+
+def _roots(nodes: list[dict[str, Node]]) -> Iterator[Node]:
+    return (node for variables in nodes for node in variables.values())
 
 
 def _shown(name: str) -> str:

@@ -14,8 +14,11 @@ COUNT_MAX = 5_000_000
 LARGE_VALUE_BYTES = 16 * 1024
 """From this many characters on, a container in a frame goes into a content-addressed text of its own."""
 
-SEGMENT_BYTES = 64 * 1024
-"""About how much of a long list goes into one content-addressed text, so that appending rewrites only the last."""
+PART_BYTES = 32 * 1024
+"""About how much of a large list goes into one content-addressed text, so that appending rewrites only the last."""
+
+LARGE_CHILDREN_MAX = 16
+"""With more large children than this, a container becomes one large value itself (a list: in parts)."""
 
 NAME_LENGTH_MAX = 500
 """Characters of a reference to a class, function or global in stored text."""

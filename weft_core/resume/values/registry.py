@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, ModuleType)
 
 _UNSAFE_BUILTINS = frozenset(
-    "eval exec compile open input breakpoint globals locals vars getattr setattr delattr exit quit help memoryview "
-    "copyright credits license super".split()
+    ["eval", "exec", "compile", "open", "input", "breakpoint", "globals", "locals", "vars", "getattr", "setattr", "delattr", "exit", "quit", "help", "memoryview", "copyright", "credits", "license", "super"]
 )
 
 _SAFE = frozenset(
@@ -162,7 +161,7 @@ class Registry:
         registered = self.registered.get(cls)
         if registered is not None:
             return registered.name
-        module = cls.__module__
+        module: object = cls.__module__  # a class may say anything
         if not isinstance(module, str) or not self.knows_module(module):
             return None
         name = f"{module}:{cls.__qualname__}"

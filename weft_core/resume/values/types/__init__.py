@@ -9,7 +9,12 @@ def load() -> None:
     """Import every family. They import the heavier parts of the standard library only when a value needs them."""
     global _loaded
     if not _loaded:
-        from weft_core.resume.values.types import builtin, errors, functions, iterators, objects, stdlib
+        import weft_core.resume.values.types.builtin
+        import weft_core.resume.values.types.errors
+        import weft_core.resume.values.types.functions
+        import weft_core.resume.values.types.iterators
+        import weft_core.resume.values.types.itertools
+        import weft_core.resume.values.types.objects
+        import weft_core.resume.values.types.stdlib  # noqa: F401
 
-        assert builtin and errors and functions and iterators and objects and stdlib
         _loaded = True

@@ -11,14 +11,14 @@ import builtins
 import linecache
 import sys
 from collections.abc import Iterator
-from types import FrameType, TracebackType
+from types import FrameType, FunctionType, TracebackType
 from typing import Any
 
 from weft_core.errors import ActivityError, DecodeError
 from weft_core.resume.values.decode import FILLERS, MAKERS, Decoder, as_dict, as_int, as_list, as_str
 from weft_core.resume.values.encode import Encoder, Handler, Node
 from weft_core.resume.values.limits import ERROR_CHAIN_MAX, REPR_LENGTH_MAX, TRACEBACK_FRAMES_MAX
-from weft_core.resume.values.refusal import Refusal, key_part, type_name
+from weft_core.resume.values.refusal import Refusal, type_name
 from weft_core.resume.values.registry import Registry
 
 TEXT = "__weft_traceback__"
@@ -40,7 +40,7 @@ def error_name(registry: Registry, kind: type) -> str | None:
     if registered is not None:
         return registered.name
     if kind.__module__ == "builtins" and getattr(builtins, kind.__name__, None) is kind:
-        return kind.__name__
+        return str(kind.__name__)
     return registry.class_name(kind) or registry.reference(kind)
 
 
@@ -180,10 +180,10 @@ def _make_error(decoder: Decoder, payload: Any) -> BaseException:
         message, members = decoder.values(as_list(body.get("args"), 2))
         if type(members) not in (list, tuple) or not members:
             raise DecodeError("stored data is damaged: an exception group without exceptions")
-        if isinstance(decoder.numbered, list):
-            members = type(members)(members)
-        return native.__new__(cls, message, decoder.filled(as_list(body["args"])[1]))
-    return native.__new__(cls)
+        made: BaseException = native.__new__(cls, message, decoder.filled(as_list(body["args"])[1]))
+        return made
+    made = native.__new__(cls)
+    return made
 
 
 def _native_base(cls: type) -> Any:
@@ -252,14 +252,9 @@ def stand_in(frames: list[tuple[str, int, str, str]]) -> TracebackType | None:
     traceback: TracebackType | None = None
     for filename, line, name, _source in reversed(frames):
         code = _a_frame.__code__.replace(co_filename=filename, co_name=name, co_firstlineno=max(line, 1))
-        traceback = TracebackType(traceback, type(_a_frame)(code, {"sys": sys})(), -1, line)
+        traceback = TracebackType(traceback, FunctionType(code, {"sys": sys})(), -1, line)
     return traceback
 
 
 def _a_frame() -> FrameType:
     return sys._getframe()
-
-
-def path_of(x: BaseException) -> str:
-    """How a refusal names an exception."""
-    return key_part(x)

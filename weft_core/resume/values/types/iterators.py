@@ -21,26 +21,26 @@ from weft_core.resume.values.refusal import Refusal
 ITERATORS: dict[type, Handler] = {}
 """Handlers of exact iterator types, and of the classes that stand for them after a restart."""
 
-_MAKERS: dict[str, Callable[[Decoder, list[Any]], Any]] = {}
+KINDS: dict[str, Callable[[Decoder, list[Any]], Any]] = {}
+"""By kind: makes the iterator of `{"$iter": [kind, …]}` from the parts after the kind."""
 
 
 def _make(decoder: Decoder, payload: Any) -> Any:
     kind, *parts = as_list(payload)
-    maker = _MAKERS.get(as_str(kind))
+    maker = KINDS.get(as_str(kind))
     if maker is None:
         raise DecodeError(f"stored data has an unknown kind of iterator {kind[:40]!r}")
     return maker(decoder, parts)
 
 
 MAKERS["$iter"] = _make
-_EXHAUSTED: Node = {"$iter": ["done"]}
 
 
 def _make_done(_decoder: Decoder, _parts: list[Any]) -> Any:
     return iter(())
 
 
-_MAKERS["done"] = _make_done
+KINDS["done"] = _make_done
 
 
 # --- over sequences, by index ------------------------------------------------------------------------------------------
@@ -78,10 +78,10 @@ for _sample, _kind, _allowed in (
     (iter(bytearray()), "bytearray", (bytearray,)),
 ):
     ITERATORS[type(_sample)] = _sequence_handler(_kind)
-    _MAKERS[_kind] = _sequence_maker(iter, _allowed)
+    KINDS[_kind] = _sequence_maker(iter, _allowed)
 ITERATORS[type(reversed([]))] = _sequence_handler("reversed")
 ITERATORS[reversed] = _sequence_handler("reversed")
-_MAKERS["reversed"] = _sequence_maker(reversed, (list, tuple, str, bytes, bytearray))
+KINDS["reversed"] = _sequence_maker(reversed, (list, tuple, str, bytes, bytearray))
 
 
 def _range(encoder: Encoder, x: Any) -> Node:
@@ -97,20 +97,22 @@ def _make_range(_decoder: Decoder, parts: list[Any]) -> Any:
 
 for _sample in (iter(range(0)), iter(range(2**70)), reversed(range(1))):
     ITERATORS[type(_sample)] = _range
-_MAKERS["range"] = _make_range
+KINDS["range"] = _make_range
 
 
 # --- over iterators ----------------------------------------------------------------------------------------------------
 
 
-def _iterator(decoder: Decoder, node: Node) -> Any:
+def iterator_of(decoder: Decoder, node: Node) -> Any:
+    """The iterator of a node."""
     found = decoder.build(node)
     if not hasattr(found, "__next__"):
         raise DecodeError("stored data is damaged: an iterator is missing")
     return found
 
 
-def _function_of(decoder: Decoder, node: Node) -> Any:
+def function_of(decoder: Decoder, node: Node) -> Any:
+    """The function of a node, or None."""
     found = decoder.build(node)
     if found is not None and not callable(found):
         raise DecodeError("stored data is damaged: a function is missing")
@@ -124,11 +126,11 @@ def _enumerate(encoder: Encoder, x: Any) -> Node:
 
 def _make_enumerate(decoder: Decoder, parts: list[Any]) -> Any:
     inner, index = as_list(parts, 2)
-    return enumerate(_iterator(decoder, inner), as_int(decoder.build(index)))
+    return enumerate(iterator_of(decoder, inner), as_int(decoder.build(index)))
 
 
 ITERATORS[enumerate] = _enumerate
-_MAKERS["enumerate"] = _make_enumerate
+KINDS["enumerate"] = _make_enumerate
 
 
 def _zip(encoder: Encoder, x: Any) -> Node:
@@ -138,11 +140,11 @@ def _zip(encoder: Encoder, x: Any) -> Node:
 
 def _make_zip(decoder: Decoder, parts: list[Any]) -> Any:
     strict, *inner = parts
-    return zip(*[_iterator(decoder, node) for node in inner], strict=bool(strict))
+    return zip(*[iterator_of(decoder, node) for node in inner], strict=bool(strict))
 
 
 ITERATORS[zip] = _zip
-_MAKERS["zip"] = _make_zip
+KINDS["zip"] = _make_zip
 
 
 def _map(encoder: Encoder, x: Any) -> Node:
@@ -154,11 +156,11 @@ def _map(encoder: Encoder, x: Any) -> Node:
 
 def _make_map(decoder: Decoder, parts: list[Any]) -> Any:
     function, *inner = parts
-    return map(_function_of(decoder, function), *[_iterator(decoder, node) for node in inner])
+    return map(function_of(decoder, function), *[iterator_of(decoder, node) for node in inner])
 
 
 ITERATORS[map] = _map
-_MAKERS["map"] = _make_map
+KINDS["map"] = _make_map
 
 
 def _filter(encoder: Encoder, x: Any) -> Node:
@@ -168,11 +170,11 @@ def _filter(encoder: Encoder, x: Any) -> Node:
 
 def _make_filter(decoder: Decoder, parts: list[Any]) -> Any:
     function, inner = as_list(parts, 2)
-    return filter(_function_of(decoder, function), _iterator(decoder, inner))
+    return filter(function_of(decoder, function), iterator_of(decoder, inner))
 
 
 ITERATORS[filter] = _filter
-_MAKERS["filter"] = _make_filter
+KINDS["filter"] = _make_filter
 
 
 # --- over dicts, sets, deques: they notice changes of size -------------------------------------------------------------
@@ -218,7 +220,7 @@ def _dict_maker(make: Callable[[dict[Any, Any]], Any]) -> Callable[[Decoder, lis
     return maker
 
 
-_MAKERS["changed"] = lambda _decoder, _parts: _changed_dict()
+KINDS["changed"] = lambda _decoder, _parts: _changed_dict()
 for _kind, _over in (
     ("keys", iter),
     ("values", lambda d: iter(d.values())),
@@ -227,8 +229,8 @@ for _kind, _over in (
     ("reversed values", lambda d: reversed(d.values())),
     ("reversed items", lambda d: reversed(d.items())),
 ):
-    ITERATORS[type(_over({}))] = _dict_handler(_kind)  # type: ignore[operator]
-    _MAKERS[_kind] = _dict_maker(_over)  # type: ignore[arg-type]
+    ITERATORS[type(_over({}))] = _dict_handler(_kind)
+    KINDS[_kind] = _dict_maker(_over)
 
 
 class _Counted:
@@ -259,7 +261,6 @@ class _Counted:
 
 
 _SET_CHANGED = "Set changed size during iteration"
-_DEQUE_CHANGED = "deque mutated during iteration"
 
 
 def _set(encoder: Encoder, x: Any) -> Node:
@@ -283,22 +284,18 @@ def _make_set(decoder: Decoder, parts: list[Any]) -> Any:
 
 
 ITERATORS[type(iter(set()))] = _set
-_MAKERS["set"] = _make_set
+KINDS["set"] = _make_set
 
 
 def _deque(encoder: Encoder, x: Any) -> Node:
-    (over, *index) = x.__reduce__()[1]
-    if len(x.__reduce__()[1]) == 1:
-        over, index = x.__reduce__()[1][0], [0]
-    left = x.__length_hint__()
-    if not left:
+    over, position = x.__reduce__()[1]
+    if not x.__length_hint__():
         return {"$iter": ["done"]}
-    position = index[0]
-    return {"$iter": ["deque", encoder.value(over), len(over), position]}
+    return {"$iter": ["deque", encoder.value(over), position]}
 
 
 def _make_deque(decoder: Decoder, parts: list[Any]) -> Any:
-    over, size, position = as_list(parts, 3)
+    over, position = as_list(parts, 2)
     target = decoder.filled(over)
     if not isinstance(target, deque):
         raise DecodeError("stored data is damaged: an iterator goes over something else than it says")
@@ -308,7 +305,7 @@ def _make_deque(decoder: Decoder, parts: list[Any]) -> Any:
 
 
 ITERATORS[type(iter(deque()))] = _deque
-_MAKERS["deque"] = _make_deque
+KINDS["deque"] = _make_deque
 
 
 def _counted(encoder: Encoder, x: _Counted) -> Node:

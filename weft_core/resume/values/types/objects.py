@@ -73,22 +73,41 @@ def _instance_handler(kind: type, name: str) -> Handler:
     slots = slots_of(kind)
 
     def handler(encoder: Encoder, x: Any) -> Node:
-        state = {}
-        for slot in slots:
-            try:
-                state[slot] = getattr(x, slot)
-            except AttributeError:
-                continue
-        attributes = getattr(x, "__dict__", None)
-        if attributes:
-            state.update(attributes)
-            for dropped in _DROPPED & state.keys():
-                del state[dropped]
-        if _ATTRS_HASH in state:
-            state[_ATTRS_HASH] = None
-        return {"$object": [name, encoder.fields(state.items())]}
+        return {"$object": [name, encoder.fields(_attributes(x, slots).items())]}
 
     return handler
+
+
+def _attributes(x: Any, slots: tuple[str, ...]) -> dict[str, Any]:
+    state = {}
+    for slot in slots:
+        try:
+            state[slot] = getattr(x, slot)
+        except AttributeError:
+            continue
+    attributes = getattr(x, "__dict__", None)
+    if attributes:
+        state.update(attributes)
+        for dropped in _DROPPED & state.keys():
+            del state[dropped]
+    if _ATTRS_HASH in state:
+        state[_ATTRS_HASH] = None
+    return state
+
+
+def state_of(x: Any) -> Any:
+    """All that a stored instance of a class of the app consists of, for a fingerprint; None when that is not known."""
+    enum = sys.modules.get("enum")
+    if enum is not None and isinstance(x, enum.Enum):
+        return x.name, x.value
+    if isinstance(x, tuple):
+        return tuple(x)
+    if isinstance(x, (BaseException, type, str, int, float, complex, bytes, bytearray, list, dict, set, frozenset)):
+        return None
+    fields = getattr(type(x), "__struct_fields__", None)
+    if fields is not None:
+        return {field: getattr(x, field) for field in fields}
+    return _attributes(x, slots_of(type(x)))
 
 
 def _make_object(decoder: Decoder, payload: Any) -> Any:

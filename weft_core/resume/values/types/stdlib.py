@@ -35,7 +35,11 @@ def _datetime(encoder: Encoder, x: Any) -> Node:
 def _nameless(zone: Any) -> bool:
     from datetime import timezone
 
-    return type(zone) is timezone and len(zone.__getinitargs__()) == 1
+    return type(zone) is timezone and len(_arguments(zone)) == 1
+
+
+def _arguments(zone: Any) -> tuple[Any, ...]:
+    return zone.__getinitargs__()  # type: ignore[no-any-return]
 
 
 def _make_datetime(decoder: Decoder, payload: Any) -> Any:
@@ -84,17 +88,17 @@ def _make_timedelta(_decoder: Decoder, payload: Any) -> Any:
 
 
 def _timezone(_encoder: Encoder, x: Any) -> Node:
-    offset, *name = x.__getinitargs__()
+    offset, *name = _arguments(x)
     return {"$timezone": [[offset.days, offset.seconds, offset.microseconds], *name]}
 
 
 def _make_timezone(decoder: Decoder, payload: Any) -> Any:
-    from datetime import timedelta, timezone
+    from datetime import UTC, timedelta, timezone
 
     offset, *name = as_list(payload)
     delta = _make_timedelta(decoder, offset)
     if not name and delta == timedelta(0):
-        return timezone.utc
+        return UTC
     return timezone(delta, *map(as_str, name))
 
 
@@ -280,7 +284,9 @@ def _random(_encoder: Encoder, x: Any) -> Node:
     from binascii import b2a_base64
 
     raw = b"".join(word.to_bytes(4, "little") for word in words)
-    return {"$random": [version, b2a_base64(raw, newline=False).decode("ascii"), None if gauss is None else repr(gauss)]}
+    return {
+        "$random": [version, b2a_base64(raw, newline=False).decode("ascii"), None if gauss is None else repr(gauss)]
+    }
 
 
 def _fill_random(_decoder: Decoder, thing: Any, payload: Any) -> None:
