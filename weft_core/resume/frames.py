@@ -9,11 +9,11 @@ from typing import Any
 
 from weft_core.errors import NotDurable
 from weft_core.resume.compile.names import FRAME, POINT
-from weft_core.resume.operation import LEAF_CODE, Operation
+from weft_core.resume.operation import Operation
 from weft_core.resume.unit import _UNITS, Activation, Unit
 
-DEPTH_MAX = 1_000
-"""Frames in one chain of awaits."""
+_LEAF_CODE = Operation.__await__.__code__
+"""The code of the generator that stands at the end of every legal chain of awaits."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ def capture(coroutine: Any) -> list[FrameImage]:
     current = coroutine
     while True:
         if type(current) is not CoroutineType or current.cr_code not in _UNITS:
-            if type(current) is GeneratorType and current.gi_code is LEAF_CODE:
+            if type(current) is GeneratorType and current.gi_code is _LEAF_CODE:
                 return images
             raise _not_durable(current, images)
         values = current.cr_frame.f_locals

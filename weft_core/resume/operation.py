@@ -1,22 +1,24 @@
-"""`Operation`: the base of everything a workflow can await."""
+"""What a workflow can await. The end of every legal `await` chain is the generator made here."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from types import CodeType
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
-R = TypeVar("R", covariant=True)
+R = TypeVar("R")
 
 
 class Operation(Generic[R]):
-    """A wish of a workflow, as a value: awaiting it yields it to whoever drives the coroutine, who sends the answer."""
+    """A value that says what is wanted. Nothing happens until it reaches whoever drives the coroutine.
 
-    __slots__ = ()
+    `await operation` yields the operation itself; what the driver sends back is the result, what it throws is raised.
+    """
+
+    __slots__ = ("__weakref__",)
 
     def __await__(self) -> Generator[Any, Any, R]:
-        return cast(R, (yield self))
+        return (yield self)
 
 
-LEAF_CODE: CodeType = Operation.__await__.__code__
-"""The code of the generator that stands at the end of every legal chain of awaits."""
+LEAF = Operation.__await__.__code__
+"""The code of the generator at the end of a chain that can be captured."""
