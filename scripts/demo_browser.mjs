@@ -60,7 +60,9 @@ async function main() {
   let page = await openPage("?pause=150ms");
   await serving(page);
   await shot(page, "1-choose-a-file");
-  const csv = await (await fetch(new URL("sample.csv", url))).text();
+  const sample = await fetch(new URL("sample.csv", url));
+  if (!sample.ok) throw new Error(`the sample file is not served: ${sample.status}`);
+  const csv = await sample.text();
   await page.setInputFiles("#file", { name: "airports.csv", mimeType: "text/csv", buffer: Buffer.from(csv) });
   await reach(page, 6);
   await shot(page, "2-importing");

@@ -37,7 +37,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "weft_core.resume",
         "weft_core.store",
     ),
-    "weft_core.cli": ("weft_core.client", "weft_core.doctor", "weft_core.engine", "weft_core.model"),
+    "weft_core.cli": (
+        "weft_core.__version__",
+        "weft_core.client",
+        "weft_core.doctor",
+        "weft_core.engine",
+        "weft_core.inspection",
+        "weft_core.model",
+    ),
     "weft_core.testing": ("weft_core",),
     "weft_core": ("weft_core",),
 }
@@ -46,7 +53,7 @@ PURE = ("weft_core.model", "weft_core.resume", "weft_core.kernel")
 IMPURE = {"asyncio", "threading", "time", "os", "sqlite3", "js", "pyodide", "pyodide_js", "logging", "socket"}
 """What the pure rooms may not import: the outside, and the clock."""
 
-BROWSER = {"js", "pyodide", "pyodide_js"}
+BROWSER = {"js", "pyodide", "pyodide_js", "weft_bridge"}
 BROWSER_ROOMS = ("weft_core.store.indexeddb", "weft_core.engine.host_browser")
 """The only modules (and those whose names begin so) that may know they are in a browser."""
 

@@ -7,7 +7,7 @@ import asyncio
 import platform
 import sqlite3
 
-from weft_core.cli.exits import Exit
+from weft_core.cli.exits import Exit, UsageProblem
 from weft_core.cli.loading import check_store_exists, load_app
 from weft_core.cli.output import Output
 from weft_core.client import Client
@@ -45,7 +45,7 @@ async def _examine(options: argparse.Namespace) -> list[Finding]:
     if options.app is not None:
         try:
             app = load_app(options.app)
-        except WeftError as error:
+        except (WeftError, UsageProblem) as error:
             findings.append(Finding(level="error", topic="app", message=" ".join(str(error).split())))
     check_store_exists(options.db)
     try:

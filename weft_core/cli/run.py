@@ -49,8 +49,10 @@ def resume_command(options: argparse.Namespace, output: Output) -> int:
                 output.say(f"{len(runs)} open run{'' if len(runs) == 1 else 's'} in {options.db}")
             for run in runs:
                 info = await run.info()
-                if info.status == "suspended" or (info.problem is not None and info.closed_at is None):
-                    await run.resume()  # somebody put it aside; being asked by name or by all, it is taken up again
+                if info.closed_at is None and (options.runs or info.problem is not None):
+                    # Somebody put it aside, or it was parked: being asked for, it is taken up again. An order to
+                    # suspend that no engine has read yet does not show in the status, so whoever is named gets this.
+                    await run.resume()
             return await _see_through(engine, runs, options, output)
 
     return _until_interrupted(do())

@@ -99,8 +99,11 @@ def test_changed_code_whose_old_source_is_lost_is_an_error(stored: Shop) -> None
     assert "the source of 'approval' is lost" in str(said.json)
 
 
-def test_an_app_that_does_not_compile_is_an_error_and_the_store_is_looked_at_all_the_same(stored: Shop) -> None:
-    edit(stored, lambda text: text.replace("    waiting_since =", "    yield 1\n    waiting_since ="))
+@pytest.mark.parametrize("line", ["async def inner(): ...", "no Python at all", "locals()"])
+def test_an_app_that_does_not_compile_is_an_error_and_the_store_is_looked_at_all_the_same(
+    stored: Shop, line: str
+) -> None:
+    edit(stored, lambda text: text.replace("    waiting_since =", f"    {line}\n    waiting_since ="))
     said = stored.weft("doctor", stored.app, "--json")
     assert said.exit == Exit.UNHEALTHY
     assert levels(said.json)["app"] == "error"

@@ -85,7 +85,7 @@ def test_a_run_that_fails_says_its_own_error_on_one_line(shop: Shop) -> None:
         (["run", "a-b:app", "checkout"], Exit.USAGE, "'a-b' is not a module"),
         (["run", "SHOP:other", "checkout"], Exit.APP, "has no app called 'other' (it has app; give one)"),
         (["run", "broken:app", "x"], Exit.APP, "importing broken failed: ZeroDivisionError: division by zero"),
-        (["run", "refused:app", "x"], Exit.APP, "refused.py:4: "),
+        (["run", "refused:app", "x"], Exit.APP, "refused.py:5: "),
         (["run", "SHOP:app", "chekout"], Exit.NOT_FOUND, "has no workflow 'chekout'; it has approval, checkout"),
         (["run", "SHOP:app", "checkout", "--input", "no.json"], Exit.USAGE, "cannot read no.json: No such file"),
         (["run", "SHOP:app", "checkout", "--input", "bad.json"], Exit.USAGE, "bad.json is not JSON: "),
@@ -101,7 +101,7 @@ def test_what_is_wrong_is_said_on_one_line_with_a_hint(shop: Shop, words: list[s
     (shop.folder / "bad.json").write_text("{,}" * 1_000)
     (shop.folder / "broken.py").write_text("1 / 0\n")
     (shop.folder / "refused.py").write_text(
-        "from weft_core import App\napp = App('r')\n@app.workflow\nasync def x(ctx):\n    yield 1\n"
+        "from weft_core import App\napp = App('r')\n@app.workflow\nasync def x(ctx):\n    async def y(): ...\n"
     )
     said = shop.weft(*[word.replace("SHOP", shop.module) for word in words])
     assert said.exit == exit
