@@ -33,7 +33,10 @@ BUSY_PAUSE_S = 0.04
 OWNER_POLL_S = 0.05
 """Seconds between two looks at a guard somebody else holds."""
 WATCH_POLL_S = 0.02
-"""Seconds between two looks for commits of other processes."""
+"""Seconds between two looks for commits of other processes, while there are some."""
+WATCH_POLL_IDLE_S = 0.1
+"""The same when the last `WATCH_IDLE_LOOKS` looks found nothing."""
+WATCH_IDLE_LOOKS = 50
 KEYS_PER_QUERY = 256
 """Keys looked up by one statement; a power of two, because statements are padded to powers of two and cached."""
 
@@ -69,6 +72,7 @@ class SqliteStore:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._poll: asyncio.TimerHandle | None = None
         self._seen_data_version = -1
+        self._idle_looks = 0
         self._identity = identity(path)
         self._peers = _open_stores.setdefault(self._identity, [])
         self._peers.append(self)
@@ -370,12 +374,15 @@ class SqliteStore:
     def _look(self) -> None:
         """Ring when another connection has committed since the last look; look again soon."""
         assert self._loop is not None
-        self._poll = self._loop.call_later(WATCH_POLL_S, self._look)
+        pause = WATCH_POLL_S if self._idle_looks < WATCH_IDLE_LOOKS else WATCH_POLL_IDLE_S
+        self._poll = self._loop.call_later(pause, self._look)
+        self._idle_looks += 1
         try:
             (data_version,) = self._execute("PRAGMA data_version").fetchone()
         except sqlite3.Error:
             return  # whoever uses the store meets the error
         if data_version != self._seen_data_version:
+            self._idle_looks = 0
             first, self._seen_data_version = self._seen_data_version == -1, data_version
             if not first:
                 for callback in self._watchers.copy():

@@ -34,9 +34,11 @@ def connect(path: str) -> sqlite3.Connection:
 
 def prepare(connection: sqlite3.Connection, path: str, durability: str) -> None:
     """Check that the file is ours or empty, create the tables, set the connection up."""
+    connection.execute("BEGIN")  # one moment for both questions: another process may be making its tables right now
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    connection.execute("COMMIT")
     if application_id != APPLICATION_ID:
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if tables or application_id:
             raise StoreCorrupt(f"{path} is a SQLite database, but not a Weft store; give Weft a file of its own")
         connection.execute("PRAGMA journal_mode = WAL")  # stays in the file; anything else works too, only slower
