@@ -303,7 +303,7 @@ def cancelling() -> Any:
 
         return app
 
-    return make, starting(lambda e: e.settle(), lambda e: e.handle("r").cancel("enough"))
+    return make, starting(lambda e: e.advance(5), lambda e: e.handle("r").cancel("enough"))
 
 
 @scenario()
@@ -418,6 +418,8 @@ async def outcome(engine: TestEngine, run_id: str) -> Any:
         return status, None
     try:
         return status, await handle.result()
+    except StoreError:
+        raise
     except (RunCancelled, RunFailed) as error:
         return status, type(error).__name__
     except Exception as error:

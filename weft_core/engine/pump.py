@@ -63,6 +63,7 @@ class Pump:
         self.patient = patient
         self.evict = evict
         self.running = False
+        self._ended = False
         self.failure: BaseException | None = None
         self.parking = Parking(store, owner_version)
         self._attempts = Attempts(activities=activities, codec=app.codec, host=host, wake=self._wake_up)
@@ -100,12 +101,14 @@ class Pump:
         """Commit a client's batch together with others. Raises what `Store.commit` raises."""
         done = self._submissions.add(batch, run_id)
         self._wake.set()
+        self._tell_if_ended()
         await done
 
     def wait_closed(self, run_id: str) -> asyncio.Future[None]:
         """A future that is set when a commit of this engine closes or parks the run."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closed_waiters.setdefault(run_id, []).append(future)
+        self._tell_if_ended()
         return future
 
     def wait_idle(self) -> asyncio.Future[None]:
@@ -113,6 +116,7 @@ class Pump:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._idle_waiters.append(future)
         self._wake.set()
+        self._tell_if_ended()
         return future
 
     @property
@@ -184,6 +188,7 @@ class Pump:
             raise
         finally:
             self.running = False
+            self._ended = True
             self._fail_waiters()
 
     async def _pause(self, seconds: float) -> None:
@@ -420,6 +425,11 @@ class Pump:
         for future in waiters:
             if not future.done():
                 future.set_result(None)
+
+    def _tell_if_ended(self) -> None:
+        """Nobody may wait for a loop that is over."""
+        if self._ended:
+            self._fail_waiters()
 
     def _fail_waiters(self) -> None:
         error = self.failure or StoreError("the engine has stopped")
