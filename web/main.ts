@@ -2,8 +2,9 @@
 
 import { type EngineView, type HistoryRow, type Run, type RunView, Weft, WeftError } from "weft-browser";
 import { byId, make, say } from "./dom.js";
+import { Outages } from "./outages.js";
 import { SourceView } from "./source.js";
-import { drawTimeline, Outages } from "./timeline.js";
+import { drawTimeline } from "./timeline.js";
 import { showVariables } from "./variables.js";
 
 const WORKFLOW = "import_airports";
@@ -91,18 +92,19 @@ function showEngine(view: EngineView): void {
   page.kill.textContent = gone ? "Start the engine" : "Kill the engine";
   page.kill.classList.toggle("danger", !gone);
   say(page.engineProblem, view.phase === "failed" ? `The engine stopped: ${view.message}` : "");
-  trackOutages(view);
+  trackOutages();
 }
 
 /** An outage counts while a run is open; the two ends are told by engine states, or by silence after a crash. */
-function trackOutages(view: EngineView): void {
+function trackOutages(): void {
   const open = shown?.view !== undefined && !CLOSED.includes(shown.view.status);
-  if (!shown || !open) {
-    shown?.outages.stop();
+  if (!shown?.view) return;
+  if (!open) {
+    shown.outages.end();
     return;
   }
   if (weft.engine.advancing) shown.outages.up();
-  else if (view.phase === "closed" || view.phase === "failed") shown.outages.down();
+  else shown.outages.down();
 }
 
 page.kill.addEventListener("click", () => {
@@ -218,7 +220,7 @@ async function showRun(target: Shown, view: RunView): Promise<void> {
   target.variables = showVariables(page.variables, view.locals, target.variables);
   if (view.problem) say(page.problem, `The run is parked: ${view.problem.message}`);
   for (const row of await target.run.history()) target.history.set(row.n, row);
-  trackOutages(weft.engine.view);
+  trackOutages();
   redraw();
   if (ended && wasOpen) await showEnd(target);
 }
@@ -265,8 +267,9 @@ function showProgress(total: number, done: number, importing: boolean): void {
 }
 
 async function showEnd({ run, view }: Shown): Promise<void> {
+  let summary: { readonly top?: { readonly column: string; readonly values: Record<string, number> } };
   try {
-    await run.result();
+    summary = (await run.result()) as typeof summary;
   } catch (error) {
     return complain(error);
   }
@@ -284,9 +287,16 @@ async function showEnd({ run, view }: Shown): Promise<void> {
   say(
     right ? page.verdict : page.problem,
     right
-      ? `${number(report.rows)} rows are in the server’s database, each written exactly once${resent}.`
+      ? `${number(report.rows)} rows are in the server’s database, each written exactly once${resent}. ${most(summary.top)}`
       : `The database holds ${number(report.rows)} rows where ${number(expected)} were written.`,
   );
+}
+
+function most(top: { readonly column?: string; readonly values?: Record<string, number> } | undefined): string {
+  const entries = Object.entries(top?.values ?? {});
+  return entries.length === 0
+    ? ""
+    : `Most by ${top?.column}: ${entries.map(([name, n]) => `${name} ${n}`).join(", ")}.`;
 }
 
 function redraw(): void {

@@ -2,12 +2,7 @@
 
 import type { HistoryRow } from "weft-browser";
 import { make } from "./dom.js";
-
-/** A span without an engine; `to` is missing while it lasts. Instants are milliseconds since 1970. */
-export interface Outage {
-  readonly from: number;
-  to?: number;
-}
+import type { Outage } from "./outages.js";
 
 interface Span {
   readonly from: number;
@@ -71,52 +66,4 @@ export function drawTimeline(
       return bar;
     }),
   );
-}
-
-const HEARTBEAT_MS = 500;
-/** Silence longer than this means that the engine was gone: the browser may have had no time to say so. */
-const SILENCE_MS = 1_500;
-
-/** Remembers, over reloads and crashes, when no engine of this page was advancing the run. */
-export class Outages {
-  readonly #key: string;
-  readonly list: Outage[];
-  #beat: ReturnType<typeof setInterval> | undefined;
-
-  constructor(runId: string) {
-    this.#key = `weft-demo:${runId}`;
-    const stored = JSON.parse(localStorage.getItem(this.#key) ?? '{"list":[],"alive":0}');
-    this.list = stored.list;
-    if (stored.alive && !this.list.some((o) => o.to === undefined) && Date.now() - stored.alive > SILENCE_MS) {
-      this.list.push({ from: stored.alive });
-    }
-  }
-
-  /** Engines that were lost and replaced. */
-  get survived(): number {
-    return this.list.filter((outage) => outage.to !== undefined).length;
-  }
-
-  up(): void {
-    const open = this.list.at(-1);
-    if (open && open.to === undefined) open.to = Date.now();
-    this.#save(Date.now());
-    this.#beat ??= setInterval(() => this.#save(Date.now()), HEARTBEAT_MS);
-  }
-
-  down(): void {
-    if (this.#beat === undefined) return;
-    this.stop();
-    this.list.push({ from: Date.now() });
-    this.#save(0);
-  }
-
-  stop(): void {
-    clearInterval(this.#beat);
-    this.#beat = undefined;
-  }
-
-  #save(alive: number): void {
-    localStorage.setItem(this.#key, JSON.stringify({ list: this.list, alive }));
-  }
 }

@@ -18,6 +18,8 @@ export type ToWorker =
   | {
       readonly type: "open";
       readonly protocol: typeof PROTOCOL_VERSION;
+      /** The worker's name in announcements: its own page hears it directly and need not listen to them. */
+      readonly id: string;
       readonly database: string;
       readonly durability: Durability;
       /** `module:app`, as on the command line. */
@@ -68,7 +70,7 @@ export interface EngineState {
 
 /** What is said to all tabs of the origin, on the channel `engineChannel(database)`. */
 export type Announcement =
-  | ({ readonly type: "leader" } & EngineState)
+  | ({ readonly type: "leader"; readonly id: string } & EngineState)
   /** Asked by a page that has just come: the leader announces itself again. */
   | { readonly type: "who" };
 

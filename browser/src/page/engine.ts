@@ -59,6 +59,7 @@ export class Engine {
   readonly #listeners = new Set<(view: EngineView) => void>();
   readonly #calls = new Map<number, AbortController>();
   #worker: Worker | undefined;
+  #id = "";
   #own: EngineState = { phase: "closed", message: "not started" };
   #other: EngineState | undefined;
   #replacements = 0;
@@ -112,7 +113,8 @@ export class Engine {
       this.#ended({ phase: "failed", message });
     };
     const { activities, ...rest } = this.#options;
-    this.#say({ type: "open", protocol: PROTOCOL_VERSION, ...rest, activities: Object.keys(activities) });
+    this.#id = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    this.#say({ type: "open", protocol: PROTOCOL_VERSION, id: this.#id, ...rest, activities: Object.keys(activities) });
   }
 
   /** End this tab's worker at once, in the middle of whatever it does: what is committed is all that is left. */
@@ -144,7 +146,7 @@ export class Engine {
   }
 
   #announced(message: Announcement): void {
-    if (message.type !== "leader") return;
+    if (message.type !== "leader" || message.id === this.#id) return;
     this.#other = { phase: message.phase, message: message.message };
     this.#tell();
   }
@@ -173,7 +175,7 @@ export class Engine {
   #ended(state: EngineState, replace = false): void {
     if (this.view.leader === "this") {
       // A worker that is terminated cannot say so itself.
-      this.#channel.postMessage({ type: "leader", ...state } satisfies Announcement);
+      this.#channel.postMessage({ type: "leader", id: this.#id, ...state } satisfies Announcement);
     }
     this.#worker?.terminate();
     this.#worker = undefined;

@@ -78,7 +78,7 @@ function tell(state: EngineState): void {
 async function lead(options: Open): Promise<void> {
   const channel = new BroadcastChannel(engineChannel(options.database));
   let current: EngineState = { phase: "booting", message: "starting Python" };
-  const announce = () => channel.postMessage({ type: "leader", ...current } satisfies Announcement);
+  const announce = () => channel.postMessage({ type: "leader", id: options.id, ...current } satisfies Announcement);
   const set = (state: EngineState) => {
     current = state;
     tell(state);
