@@ -1,12 +1,15 @@
-"""Resumable functions: ordinary `async def`s compiled so that their frames are data.
+"""Resumable functions: compiling them, and turning their suspended calls into data and back.
 
-`compile_unit` makes a `Unit`; `capture` reads a suspended coroutine's frames, `restore` makes a suspended coroutine of
-frames, `drop` forgets one. `values` turns frames into text and back.
+`compile_unit` makes a unit of an `async def`; calling the unit gives an ordinary coroutine; `capture` reads a suspended
+one, `restore` makes it again, anywhere; `drop` forgets it. Values as text are the business of `resume.values`.
 """
 
+from __future__ import annotations
+
+from weft_core.resume.compiler.points import Point
 from weft_core.resume.frames import FrameImage, capture, drop, restore
 from weft_core.resume.operation import Operation
-from weft_core.resume.unit import Point, Unit, compile_source, compile_unit, unit_of
+from weft_core.resume.unit import Unit, compile_source, compile_unit, unit_of
 
 __all__ = [
     "FrameImage",

@@ -1,114 +1,147 @@
-"""Reading a suspended stack as data, and making a suspended stack of data."""
+"""Reading a suspended chain of calls out of its coroutines, and making the coroutines again."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
-from types import CellType, CoroutineType, GeneratorType
+from types import CellType, CodeType, CoroutineType, GeneratorType
 from typing import Any
 
 from weft_core.errors import NotDurable
-from weft_core.resume.compile.names import FRAME, POINT
-from weft_core.resume.operation import Operation
-from weft_core.resume.unit import _UNITS, Activation, Unit
-
-_LEAF_CODE = Operation.__await__.__code__
-"""The code of the generator that stands at the end of every legal chain of awaits."""
+from weft_core.resume.compiler.assemble import CELLS, STATE
+from weft_core.resume.operation import LEAF, Operation
+from weft_core.resume.unit import UNITS, Unit, resolve, unit_of
 
 
 @dataclass(slots=True)
 class FrameImage:
-    """One suspended frame as data: what `capture` reads and `restore` takes.
+    """One frame of a suspended call. `point` 0: created, not started; then `locals` holds the bound arguments.
 
-    `point` 0 is a call that has not begun: `locals` then holds the bound parameters. `cells` are the frame's own cells
-    for variables that nested functions capture; a restored frame uses these very cells.
+    `locals` has what is live and bound, `cells` the frame's own cells of variables that nested functions close over.
     """
 
     unit: Unit
     point: int
-    locals: dict[str, Any]
+    locals: dict[str, Any] = field(default_factory=dict)
     cells: dict[str, CellType] = field(default_factory=dict)
 
 
-def capture(coroutine: Any) -> list[FrameImage]:
-    """The frames of a suspended (or not yet begun) coroutine of a unit, outermost first.
+def capture(coroutine: Coroutine[Any, Any, Any]) -> list[FrameImage]:
+    """The frames of a suspended or unstarted call of a unit, outermost first. Changes nothing.
 
-    Raises `NotDurable` when something in the chain of awaits is neither a unit nor an operation.
+    Raises `NotDurable` when something in the chain is not a unit's call or an operation; the message says where it is
+    awaited, what it is and what to write instead.
     """
-    images: list[FrameImage] = []
-    current = coroutine
-    while True:
-        if type(current) is not CoroutineType or current.cr_code not in _UNITS:
-            if type(current) is GeneratorType and current.gi_code is _LEAF_CODE:
-                return images
-            raise _not_durable(current, images)
-        values = current.cr_frame.f_locals
-        activation: Activation = values[FRAME]
-        unit = activation.unit
-        waiting = current.cr_await
-        if waiting is None:
-            bound = dict(zip(unit.parameters, activation.arguments, strict=True))
-            images.append(FrameImage(unit, 0, bound, {}))
-            return images
-        number = values[POINT]
-        live = unit.points[number - 1].live
-        cells = activation.cells
-        if cells:
-            kept = {name: cells[name] for name in live if name in cells}
-            found = {name: values[name] for name in live if name in values and name not in cells}
-            images.append(FrameImage(unit, number, found, kept))
-        else:
-            images.append(FrameImage(unit, number, {name: values[name] for name in live if name in values}, cells))
-        current = waiting
+    frames: list[FrameImage] = []
+    current: Any = coroutine
+    units = UNITS
+    while type(current) is CoroutineType:
+        unit = units.get(id(current.cr_code))
+        if unit is None:
+            raise _foreign(frames, current)
+        found = current.cr_frame
+        if found is None:
+            raise RuntimeError(f"the call of {unit.name!r} is over; there is nothing to capture")
+        variables = found.f_locals
+        try:
+            point = variables["@p"]
+        except KeyError:
+            frames.append(_unstarted(unit, variables))
+            return frames
+        values = {}
+        for name in unit.locals_at[point]:
+            try:
+                values[name] = variables[name]
+            except KeyError:
+                pass
+        if unit.recipes_at[point]:
+            names = unit.function.__globals__
+            for name, chain in unit.recipes_at[point]:
+                if name in values and values[name] is resolve(names, chain):
+                    del values[name]
+        cells = {}
+        if unit.cells_at[point]:
+            closure = variables[CELLS]
+            cells = {name: closure[index] for name, index in unit.cells_at[point]}
+        frames.append(FrameImage(unit, point, values, cells))
+        current = current.cr_await
+    if type(current) is not GeneratorType or current.gi_code is not LEAF:
+        raise _foreign(frames, current)
+    return frames
 
 
-def _not_durable(thing: Any, images: list[FrameImage]) -> NotDurable:
-    what = getattr(thing, "__qualname__", None) or type(thing).__qualname__
-    if images:
-        last = images[-1]
-        filename, line, function = last.unit.filename, last.unit.points[last.point - 1].line, last.unit.name
-        where = f"{filename}:{line}: in {function!r}: "
-    else:
-        filename, line, where = None, None, ""
-    return NotDurable(
-        f"{where}{what!r} was awaited, which is not durable: nobody could go on waiting for it after a restart. "
-        "Put it in an @app.activity and await ctx.run(…), use ctx.sleep for time, or decorate a helper with @app.resumable",
-        type_name=what,
-        filename=filename,
-        line=line,
-    )
-
-
-class _Arrived(Operation[Any]):
-    """What a restored stack yields once, when it has travelled to its point and waits again."""
-
-    __slots__ = ()
-
-
-_ARRIVED = _Arrived()
+def _unstarted(unit: Unit, variables: Any) -> FrameImage:
+    state = variables[STATE]
+    closure = variables[CELLS] if unit.cells_at[0] else ()
+    cells = {name: closure[index] for name, index in unit.cells_at[0]}
+    if state is not None:
+        return FrameImage(unit, 0, dict(state[2]), cells)
+    hidden = (STATE, CELLS)
+    own = unit.cells_at[0] and {name for name, _ in unit.cells_at[0]}
+    return FrameImage(unit, 0, {n: v for n, v in variables.items() if n not in hidden and n not in (own or ())}, cells)
 
 
 def restore(frames: Sequence[FrameImage]) -> Coroutine[Any, Any, Any]:
     """A coroutine suspended exactly as captured, ready for `send(value)` or `throw(error)`. No user code runs.
 
-    A single frame at point 0 gives a coroutine that has not begun.
+    The images are used up: their dictionaries and cells belong to the coroutine from now on. Frames captured at point
+    0 give an unstarted coroutine.
     """
-    inner: Any = _ARRIVED
-    begun = True
-    for image in reversed(frames):
-        if image.point == 0:
-            begun = False
-        inner = image.unit.enter(image.point, image.locals, image.cells, inner)
-    if begun:
-        arrived = inner.send(None)
-        if arrived is not _ARRIVED:
-            raise AssertionError(f"a restored frame went astray: {arrived!r}")
-    return inner  # type: ignore[no-any-return]
+    inner: Any = _Waiting()
+    for frame in reversed(frames):
+        inner = frame.unit.reenter(frame.point, inner, frame.locals, frame.cells)
+    made: Coroutine[Any, Any, Any] = inner
+    if frames[-1].point:
+        inner.send(None)
+    return made
 
 
-def drop(coroutine: Any) -> None:
-    """Forget a coroutine of a unit without running any of the user's code: no `finally`, no `except`, no `__exit__`."""
+class _Waiting(Operation[Any]):
+    """Stands for the operation a restored chain waits for; whatever is sent next is that operation's result."""
+
+    __slots__ = ()
+
+
+def drop(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Forget a suspended or unstarted call. No `finally`, no `except`, no `__exit__` of the user's runs."""
     coroutine.close()
 
 
-Leaf = Generator[Any, Any, Any]
+def _foreign(frames: Sequence[FrameImage], thing: Any) -> NotDurable:
+    what, remedy = _described(thing)
+    if not frames:
+        return NotDurable(f"{what} is not the call of a compiled function; {remedy}", type_name=type(thing).__name__)
+    unit, point = frames[-1].unit, frames[-1].unit.points[frames[-1].point - 1]
+    return NotDurable(
+        f"{unit.filename}:{point.line}: {unit.name!r} awaits {what}, which cannot survive a restart; {remedy}",
+        type_name=type(thing).__name__,
+        filename=unit.filename,
+        line=point.line,
+    )
+
+
+def _described(thing: Any) -> tuple[str, str]:
+    """What something foreign is, and what to do about it."""
+    code: CodeType | None = getattr(thing, "cr_code", None) or getattr(thing, "gi_code", None)
+    if code is None:
+        return (
+            f"{_article(type(thing).__qualname__)} object ({type(thing).__module__})",
+            "do it in an activity and await `ctx.run(activity, …)`",
+        )
+    name = f"{code.co_qualname!r} ({code.co_filename}:{code.co_firstlineno})"
+    if code.co_filename.replace("\\", "/").endswith("asyncio/tasks.py") and code.co_name == "sleep":
+        return "'asyncio.sleep'", "await `ctx.sleep(…)` instead, which is a durable timer"
+    if isinstance(thing, GeneratorType):
+        return f"an object whose __await__ is the generator {name}", "return `operation.__await__()` from it instead"
+    return (
+        f"the coroutine {name}",
+        "decorate that function with @app.resumable if it only awaits what a workflow may, or make it an activity and "
+        "await `ctx.run(activity, …)`",
+    )
+
+
+def _article(word: str) -> str:
+    return f"an {word}" if word[:1].lower() in "aeiou" else f"a {word}"
+
+
+__all__ = ["FrameImage", "capture", "drop", "restore", "unit_of"]

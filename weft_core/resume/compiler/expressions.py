@@ -1,0 +1,557 @@
+"""Expressions that wait, as statements followed by an expression that does not.
+
+The order of evaluation is Python's: whatever is evaluated before an inner `await` is evaluated before it here too, and
+put into a hidden local. What is evaluated after the last `await` stays in the expression.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from weft_core.errors import UnsupportedConstruct
+from weft_core.resume.compiler.build import (
+    assign,
+    assign_to,
+    at,
+    branch,
+    call,
+    constant,
+    expr,
+    load,
+    method,
+    negate,
+    replace,
+    store,
+)
+from weft_core.resume.compiler.names import Comprehension, Names, comprehension_targets, names_in
+from weft_core.resume.compiler.refusals import awaits
+
+
+class Scope:
+    """What is known of the function's names before anything is rewritten."""
+
+    def __init__(
+        self, *, filename: str, function: str, local: set[str], captured: set[str], first: str | None
+    ) -> None:
+        self.filename = filename
+        self.function = function
+        self.local = local
+        self.captured = captured
+        self.first = first
+
+    def stable(self, name: str) -> bool:
+        """Whether only this function's own statements can rebind the name."""
+        return name.startswith("@") or (name in self.local and name not in self.captured)
+
+
+class Expressions:
+    """Turns expressions into await-free ones, appending what must happen before to `out`."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.out: list[ast.stmt] = []
+        self.counts: dict[str, int] = {}
+        self.recipes: dict[str, ast.expr] = {}
+
+    # --- hidden locals -------------------------------------------------------------------------------------------
+
+    def fresh(self, kind: str) -> str:
+        """A hidden local of its own: `@i1`, `@i2`, …"""
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        return f"@{kind}{self.counts[kind]}"
+
+    @contextmanager
+    def block(self) -> Iterator[list[ast.stmt]]:
+        """Statements appended inside go into the list given, not into the code around."""
+        kept, self.out = self.out, []
+        try:
+            yield self.out
+        finally:
+            self.out = kept
+
+    def keep(self, value: ast.expr) -> ast.expr:
+        """Evaluate now, into a hidden local."""
+        name = self.fresh("t")
+        self.out.append(assign(name, value, value))
+        return load(name, value)
+
+    # --- values --------------------------------------------------------------------------------------------------
+
+    def value(self, node: ast.expr) -> ast.expr:
+        """An await-free expression that, evaluated next, gives what `node` would."""
+        if not awaits(node):
+            return node
+        handler: Callable[[ast.expr], ast.expr] | None = getattr(self, "value_" + type(node).__name__, None)
+        if handler is None:
+            raise UnsupportedConstruct(
+                construct=f"`await` inside {type(node).__name__}",
+                remedy="await it in a statement of its own before",
+                filename=self.scope.filename,
+                line=node.lineno,
+                function=self.scope.function,
+            )
+        return handler(node)
+
+    def pin(self, node: ast.expr, later: Sequence[ast.AST]) -> ast.expr:
+        """Evaluate `node` now; what is returned can be evaluated after `later`, with the same value."""
+        if isinstance(node, ast.Slice):
+            parts = [part for part in (node.lower, node.upper, node.step) if part is not None]
+            found = iter([self.pin(part, [*parts[index + 1 :], *later]) for index, part in enumerate(parts)])
+            bounds = [None if part is None else next(found) for part in (node.lower, node.upper, node.step)]
+            return replace(node, lower=bounds[0], upper=bounds[1], step=bounds[2])
+        node = self.value(node)
+        if isinstance(node, ast.Constant):
+            return node
+        if isinstance(node, ast.Name) and self.scope.stable(node.id):
+            rebound = names_in(*later).stores if later else set()
+            if node.id not in rebound:
+                if not node.id.startswith("@"):
+                    self.out.append(expr(node, node))  # unbound is still an error here, not later
+                return node
+        return self.keep(node)
+
+    def sequence(self, nodes: Sequence[ast.expr], *, then: Sequence[ast.AST] = ()) -> list[ast.expr]:
+        """Expressions that are evaluated in this order. With `then`, all of them before those."""
+        last = len(nodes) if any(awaits(n) for n in then) else self._last_await(nodes)
+        found = []
+        for index, node in enumerate(nodes):
+            if index < last:
+                found.append(self.pin(node, [*nodes[index + 1 :], *then]))
+            elif index == last:
+                found.append(self.value(node))
+            else:
+                found.append(node)
+        return found
+
+    @staticmethod
+    def _last_await(nodes: Sequence[ast.AST]) -> int:
+        return max((index for index, node in enumerate(nodes) if awaits(node)), default=-1)
+
+    def value_Await(self, node: ast.Await) -> ast.expr:
+        name = self.fresh("t")
+        awaited = replace(node, value=self.value(node.value))
+        self.out.append(at(ast.Assign([ast.Name(name, ast.Store())], awaited), node))
+        return load(name, node)
+
+    def value_Attribute(self, node: ast.Attribute) -> ast.expr:
+        return replace(node, value=self.value(node.value))
+
+    def value_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        return replace(node, operand=self.value(node.operand))
+
+    def value_Starred(self, node: ast.Starred) -> ast.expr:
+        return replace(node, value=self.value(node.value))
+
+    def value_NamedExpr(self, node: ast.NamedExpr) -> ast.expr:
+        return replace(node, value=self.value(node.value))
+
+    def value_BinOp(self, node: ast.BinOp) -> ast.expr:
+        left, right = self.sequence([node.left, node.right])
+        return replace(node, left=left, right=right)
+
+    def value_Subscript(self, node: ast.Subscript) -> ast.expr:
+        value, index = self.sequence([node.value, node.slice])
+        return replace(node, value=value, slice=index)
+
+    def value_Slice(self, node: ast.Slice) -> ast.expr:
+        parts = [part for part in (node.lower, node.upper, node.step) if part is not None]
+        found = iter(self.sequence(parts))
+        bounds = [None if part is None else next(found) for part in (node.lower, node.upper, node.step)]
+        return replace(node, lower=bounds[0], upper=bounds[1], step=bounds[2])
+
+    def value_Lambda(self, node: ast.Lambda) -> ast.expr:
+        return replace(node, args=self.defaults(node.args))
+
+    def defaults(self, args: ast.arguments, *, then: Sequence[ast.AST] = ()) -> ast.arguments:
+        """A signature whose defaults no longer wait."""
+        given = [default for default in args.kw_defaults if default is not None]
+        found = self.sequence([*args.defaults, *given], then=then)
+        rest = iter(found[len(args.defaults) :])
+        keyword = [None if default is None else next(rest) for default in args.kw_defaults]
+        return replace(args, defaults=found[: len(args.defaults)], kw_defaults=keyword)
+
+    # --- conditions ----------------------------------------------------------------------------------------------
+
+    def condition(self, node: ast.expr) -> ast.expr:
+        """Like `value`, where only the truth matters: each operand's truth is asked for once, as Python does."""
+        if not awaits(node):
+            return node
+        match node:
+            case ast.UnaryOp(op=ast.Not()):
+                return negate(self.condition(node.operand), node)
+            case ast.BoolOp() if any(awaits(value) for value in node.values[1:]):
+                name = self.fresh("t")
+                either = isinstance(node.op, ast.Or)
+                self.out.append(assign(name, constant(either, node), node))
+                self._nested(node.values, either, name, node)
+                return load(name, node)
+            case ast.BoolOp():
+                return replace(node, values=[self.condition(node.values[0]), *node.values[1:]])
+            case ast.Compare() if len(node.ops) > 1:
+                return self._comparison(node, truth=True)
+            case ast.IfExp() if awaits(node.body) or awaits(node.orelse):
+                name = self.fresh("t")
+                test = self.condition(node.test)
+                with self.block() as body:
+                    value = self.condition(node.body)
+                    self.out.append(self._truth(name, value))
+                with self.block() as orelse:
+                    value = self.condition(node.orelse)
+                    self.out.append(self._truth(name, value))
+                self.out.append(branch(test, body, orelse, node))
+                return load(name, node)
+            case _:
+                return self.value(node)
+
+    def _truth(self, name: str, value: ast.expr) -> ast.stmt:
+        return assign(name, negate(negate(value, value), value), value)
+
+    def _nested(self, values: Sequence[ast.expr], either: bool, name: str, place: ast.AST) -> None:
+        test = self.condition(values[0])
+        if either:
+            test = negate(test, values[0])
+        with self.block() as body:
+            if len(values) > 1:
+                self._nested(values[1:], either, name, place)
+            else:
+                self.out.append(assign(name, constant(not either, place), values[0]))
+        self.out.append(branch(test, body, [], values[0]))
+
+    def value_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        if not any(awaits(value) for value in node.values[1:]):
+            return replace(node, values=[self.value(node.values[0]), *node.values[1:]])
+        name = self.fresh("t")
+        self._operands(node.values, isinstance(node.op, ast.Or), name)
+        return load(name, node)
+
+    def _operands(self, values: Sequence[ast.expr], either: bool, name: str) -> None:
+        self.out.append(assign(name, self.value(values[0]), values[0]))
+        if len(values) == 1:
+            return
+        test: ast.expr = load(name, values[0])
+        if either:
+            test = negate(test, values[0])
+        with self.block() as body:
+            self._operands(values[1:], either, name)
+        self.out.append(branch(test, body, [], values[0]))
+
+    def value_IfExp(self, node: ast.IfExp) -> ast.expr:
+        test = self.condition(node.test)
+        if not awaits(node.body) and not awaits(node.orelse):
+            return replace(node, test=test)
+        name = self.fresh("t")
+        with self.block() as body:
+            self.out.append(assign(name, self.value(node.body), node.body))
+        with self.block() as orelse:
+            self.out.append(assign(name, self.value(node.orelse), node.orelse))
+        self.out.append(branch(test, body, orelse, node))
+        return load(name, node)
+
+    def value_Compare(self, node: ast.Compare) -> ast.expr:
+        return self._comparison(node, truth=False)
+
+    def _comparison(self, node: ast.Compare, *, truth: bool) -> ast.expr:
+        if not any(awaits(comparator) for comparator in node.comparators[1:]):
+            left, right = self.sequence([node.left, node.comparators[0]])
+            return replace(node, left=left, comparators=[right, *node.comparators[1:]])
+        name = self.fresh("t")
+        if truth:
+            self.out.append(assign(name, constant(False, node), node))
+        self._chain(node.left, node.ops, node.comparators, name, node, truth)
+        return load(name, node)
+
+    def _chain(
+        self,
+        left: ast.expr,
+        ops: Sequence[ast.cmpop],
+        comparators: Sequence[ast.expr],
+        name: str,
+        place: ast.expr,
+        truth: bool,
+    ) -> None:
+        if len(ops) > 1:
+            left = self.pin(left, comparators)
+            right = self.pin(comparators[0], comparators[1:])
+        else:
+            left, right = self.sequence([left, comparators[0]])
+        compared: ast.expr = at(ast.Compare(left, [ops[0]], [right]), place)
+        if len(ops) == 1:
+            self.out.append(self._truth(name, compared) if truth else assign(name, compared, place))
+            return
+        if not truth:
+            self.out.append(assign(name, compared, place))
+            compared = load(name, place)
+        with self.block() as body:
+            self._chain(right, ops[1:], comparators[1:], name, place, truth)
+        self.out.append(branch(compared, body, [], place))
+
+    # --- containers and calls ------------------------------------------------------------------------------------
+
+    def elements(self, nodes: Sequence[ast.expr], *, then: Sequence[ast.AST] = ()) -> list[ast.expr]:
+        """Elements of a list, with `*iterable` among them expanded when Python expands it."""
+        last = len(nodes) if any(awaits(n) for n in then) else self._last_await(nodes)
+        stars = [index for index, node in enumerate(nodes[: max(last, 0)]) if isinstance(node, ast.Starred)]
+        if not stars:
+            return self.sequence(nodes, then=then)
+        cut = stars[-1] + 1
+        head = self._prefix(nodes[:cut])
+        place = nodes[0]
+        return [at(ast.Starred(head, ast.Load()), place), *self.sequence(nodes[cut:], then=then)]
+
+    def _prefix(self, nodes: Sequence[ast.expr]) -> ast.expr:
+        """These elements, the last of which is starred, as a list built now."""
+        items = self.elements(nodes)
+        return self.keep(at(ast.List(items, ast.Load()), nodes[0]))
+
+    def value_Tuple(self, node: ast.Tuple) -> ast.expr:
+        return replace(node, elts=self.elements(node.elts))
+
+    def value_List(self, node: ast.List) -> ast.expr:
+        return replace(node, elts=self.elements(node.elts))
+
+    def value_Set(self, node: ast.Set) -> ast.expr:
+        last = self._last_await(node.elts)
+        stars = [index for index, element in enumerate(node.elts[:last]) if isinstance(element, ast.Starred)]
+        if not stars:
+            return replace(node, elts=self.sequence(node.elts))
+        cut = stars[-1] + 1
+        head = self.value(replace(node, elts=node.elts[:cut]))
+        kept = self.keep(head)
+        rest = at(ast.Tuple(self.sequence(node.elts[cut:]), ast.Load()), node)
+        self.out.append(expr(method(kept, "update", [rest], node), node))
+        return kept
+
+    def value_Dict(self, node: ast.Dict) -> ast.expr:
+        pairs = list(zip(node.keys, node.values, strict=True))
+        last = max(index for index, (key, value) in enumerate(pairs) if awaits(key) or awaits(value))
+        stars = [index for index, (key, _) in enumerate(pairs[:last]) if key is None]
+        keys: list[ast.expr | None] = []
+        values: list[ast.expr] = []
+        if stars:
+            cut = stars[-1] + 1
+            head = replace(node, keys=node.keys[:cut], values=node.values[:cut])
+            keys.append(None)
+            values.append(self.keep(self.value(head)))
+            pairs = pairs[cut:]
+        flat = [part for key, value in pairs for part in (key, value) if part is not None]
+        found = iter(self.sequence(flat))
+        for key, _ in pairs:
+            keys.append(None if key is None else next(found))
+            values.append(next(found))
+        return replace(node, keys=keys, values=values)
+
+    def value_Call(self, node: ast.Call) -> ast.expr:
+        keywords = [keyword.value for keyword in node.keywords]
+        function = self._callee(node)
+        args = self.elements(node.args, then=keywords)
+        last = self._last_await(keywords)
+        stars = [index for index, keyword in enumerate(node.keywords[: max(last, 0)]) if keyword.arg is None]
+        made: list[ast.keyword] = []
+        rest = node.keywords
+        if stars:
+            cut = stars[-1] + 1
+            values = self.sequence(keywords[:cut])
+            head = [replace(k, value=v) for k, v in zip(node.keywords[:cut], values, strict=True)]
+            merged = self.keep(at(ast.Call(load("@dict", node), [], head), node))
+            made.append(at(ast.keyword(None, merged), node))
+            rest = node.keywords[cut:]
+        values = self.sequence([keyword.value for keyword in rest])
+        made += [replace(keyword, value=value) for keyword, value in zip(rest, values, strict=True)]
+        return replace(node, func=function, args=args, keywords=made)
+
+    def _callee(self, node: ast.Call) -> ast.expr:
+        rest = [*node.args, *(keyword.value for keyword in node.keywords)]
+        if not any(awaits(part) for part in rest):
+            return self.value(node.func)
+        if not self._is_global_chain(node.func):
+            return self.pin(node.func, rest)
+        # A library's function is found again by its name; it need not be stored.
+        name = self.fresh("f")
+        self.recipes[name] = node.func
+        self.out.append(assign(name, node.func, node.func))
+        return load(name, node.func)
+
+    def _is_global_chain(self, node: ast.expr) -> bool:
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return isinstance(node, ast.Name) and node.id not in self.scope.local and not node.id.startswith("@")
+
+    # --- text ----------------------------------------------------------------------------------------------------
+
+    def value_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        last = self._last_await(node.values)
+        parts: list[ast.expr] = []
+        for index, part in enumerate(node.values):
+            if index > last or isinstance(part, ast.Constant):
+                parts.append(part)
+            elif index == last:
+                parts.append(self.value(part))
+            else:
+                # Formatted when Python formats it: before what comes after.
+                formatted = self.keep(at(ast.JoinedStr([self.value(part)]), part))
+                parts.append(at(ast.FormattedValue(formatted, -1, None), part))
+        return replace(node, values=parts)
+
+    def value_FormattedValue(self, node: ast.FormattedValue) -> ast.expr:
+        if node.format_spec is None:
+            return replace(node, value=self.value(node.value))
+        value, spec = self.sequence([node.value, node.format_spec])
+        return replace(node, value=value, format_spec=spec)
+
+    # --- comprehensions ------------------------------------------------------------------------------------------
+
+    def value_GeneratorExp(self, node: ast.GeneratorExp) -> ast.expr:
+        return self._first_iterable(node)
+
+    def _first_iterable(self, node: Comprehension) -> ast.expr:
+        first = node.generators[0]
+        return replace(node, generators=[replace(first, iter=self.value(first.iter)), *node.generators[1:]])
+
+    def _only_first_iterable(self, node: Comprehension, elements: Sequence[ast.expr]) -> bool:
+        first = node.generators[0]
+        inside = [first.target, *first.ifs, *node.generators[1:], *elements]
+        return not first.is_async and not any(awaits(part) for part in inside)
+
+    def value_ListComp(self, node: ast.ListComp) -> ast.expr:
+        if self._only_first_iterable(node, [node.elt]):
+            return self._first_iterable(node)
+        first = self.value(node.generators[0].iter)
+        kept = self._comprehension(node, first, at(ast.List([], ast.Load()), node))
+        return kept
+
+    def value_SetComp(self, node: ast.SetComp) -> ast.expr:
+        if self._only_first_iterable(node, [node.elt]):
+            return self._first_iterable(node)
+        first = self.value(node.generators[0].iter)
+        return self._comprehension(node, first, call(load("@set", node), [], node))
+
+    def value_DictComp(self, node: ast.DictComp) -> ast.expr:
+        if self._only_first_iterable(node, [node.key, node.value]):
+            return self._first_iterable(node)
+        first = self.value(node.generators[0].iter)
+        return self._comprehension(node, first, at(ast.Dict([], []), node))
+
+    def _comprehension(self, node: Comprehension, first: ast.expr, empty: ast.expr) -> ast.expr:
+        """The loops Python says a comprehension is, with its targets renamed and its result in a hidden local."""
+        iterable = self.keep(first)
+        result = self.fresh("l")
+        number = self.counts["l"]
+        self.out.append(assign(result, empty, node))
+        rename = Renamer(self, {name: f"@n{number}.{name}" for name in sorted(comprehension_targets(node))})
+        rename.inside(node)
+        self._generators(node, 0, iterable, result, rename)
+        return load(result, node)
+
+    def _generators(
+        self, node: Comprehension, index: int, iterable: ast.expr, result: str, rename: Renamer
+    ) -> None:
+        generator = node.generators[index]
+        with self.block() as body:
+            self._filters(node, index, list(generator.ifs), result, rename)
+        target = rename.visit_copy(generator.target)
+        self.loop(target, iterable, body, [], generator.target, is_async=bool(generator.is_async))
+
+    def _filters(
+        self, node: Comprehension, index: int, tests: list[ast.expr], result: str, rename: Renamer
+    ) -> None:
+        if tests:
+            test = self.condition(rename.visit_copy(tests[0]))
+            with self.block() as body:
+                self._filters(node, index, tests[1:], result, rename)
+            self.out.append(branch(test, body, [], tests[0]))
+            return
+        if index + 1 < len(node.generators):
+            iterable = self.value(rename.visit_copy(node.generators[index + 1].iter))
+            self._generators(node, index + 1, iterable, result, rename)
+            return
+        kept = load(result, node)
+        if isinstance(node, ast.DictComp):
+            key, value = self.sequence([rename.visit_copy(node.key), rename.visit_copy(node.value)])
+            if not isinstance(key, (ast.Name, ast.Constant)):
+                key = self.keep(key)  # assignment would evaluate the value first
+            self.out.append(assign_to(at(ast.Subscript(kept, key, ast.Store()), node), value, node))
+            return
+        name = "add" if isinstance(node, ast.SetComp) else "append"
+        value = self.value(rename.visit_copy(node.elt))
+        self.out.append(expr(method(kept, name, [value], node), node))
+
+    def loop(
+        self,
+        target: ast.expr,
+        iterable: ast.expr,
+        body: list[ast.stmt],
+        orelse: list[ast.stmt],
+        place: ast.AST,
+        *,
+        is_async: bool,
+    ) -> None:
+        """Append a loop whose parts are in normal form already."""
+        raise NotImplementedError
+
+
+class Renamer(ast.NodeTransformer):
+    """Gives the targets of a comprehension that becomes a loop names nobody else has."""
+
+    def __init__(self, owner: Expressions, names: dict[str, str]) -> None:
+        self.owner = owner
+        self.names = names
+
+    def visit_copy(self, node: ast.expr) -> ast.expr:
+        """A renamed copy of an expression."""
+        if not self.names:
+            return node
+        found = self.visit(_copied(node))
+        assert isinstance(found, ast.expr)
+        return found
+
+    def inside(self, node: Comprehension) -> None:
+        """Refuse what would keep hold of a renamed target."""
+        names = Names()
+        for part in ast.iter_child_nodes(node):
+            names.visit(part)
+        held = names.captured & set(self.names)
+        if held:
+            raise UnsupportedConstruct(
+                construct=f"a function that closes over {sorted(held)[0]!r}, a variable of a comprehension that awaits,",
+                remedy="write the comprehension as a loop, or hand the value over as a default argument",
+                filename=self.owner.scope.filename,
+                line=node.lineno,
+                function=self.owner.scope.function,
+            )
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        node.id = self.names.get(node.id, node.id)
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        node.args.defaults = [self.visit(default) for default in node.args.defaults]
+        node.args.kw_defaults = [default and self.visit(default) for default in node.args.kw_defaults]
+        return node
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
+        node.value = self.visit(node.value)  # its target belongs to the function
+        return node
+
+    def _comprehension(self, node: Comprehension) -> ast.AST:
+        node.generators[0].iter = self.visit(node.generators[0].iter)
+        inner = Renamer(self.owner, {k: v for k, v in self.names.items() if k not in comprehension_targets(node)})
+        for index, generator in enumerate(node.generators):
+            generator.target = inner.visit(generator.target)
+            if index:
+                generator.iter = inner.visit(generator.iter)
+            generator.ifs = [inner.visit(test) for test in generator.ifs]
+        if isinstance(node, ast.DictComp):
+            node.key, node.value = inner.visit(node.key), inner.visit(node.value)
+        else:
+            node.elt = inner.visit(node.elt)
+        return node
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+
+
+def _copied(node: ast.expr) -> ast.expr:
+    import copy
+
+    return copy.deepcopy(node)

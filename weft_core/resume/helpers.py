@@ -1,0 +1,153 @@
+"""What compiled units call. They reach it through their closures (`@name`), never through the user's names."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from types import CellType
+from typing import Any
+
+_NOTHING = (None,)
+
+
+def again(iterator: Iterable[Any]) -> Iterator[Any]:
+    """For a loop entered in its body: one round whose item is not looked at, then the rest."""
+    return chain(_NOTHING, iterator)
+
+
+def special(owner: Any, name: str) -> Any:
+    """A special method, looked up as Python does: on the type."""
+    cls = type(owner)
+    for base in cls.__mro__:
+        if name in base.__dict__:
+            found = base.__dict__[name]
+            get = getattr(type(found), "__get__", None)
+            return found if get is None else get(found, owner, cls)
+    if name == "__aiter__":
+        raise TypeError(f"'async for' requires an object with __aiter__ method, got {cls.__name__}")
+    if name == "__anext__":
+        raise TypeError(f"'async for' requires an iterator with __anext__ method, got {cls.__name__}")
+    raise TypeError(f"'{cls.__name__}' object does not support the {_protocol(name)} protocol")
+
+
+def _protocol(name: str) -> str:
+    return "asynchronous context manager" if name.startswith("__a") else "context manager"
+
+
+def enter(manager: Any, name: str) -> Any:
+    """`__enter__` or `__aenter__`, after making sure that there is a way out again."""
+    found = special(manager, name)
+    leave = name.replace("enter", "exit")
+    if not any(leave in base.__dict__ for base in type(manager).__mro__):
+        raise TypeError(
+            f"'{type(manager).__name__}' object does not support the {_protocol(name)} protocol "
+            f"(missed {leave} method)"
+        )
+    return found
+
+
+def aiter_(iterator: Any) -> Any:
+    """What `__aiter__` returned, if it can be iterated."""
+    if not any("__anext__" in base.__dict__ for base in type(iterator).__mro__):
+        raise TypeError(
+            "'async for' received an object from __aiter__ that does not implement __anext__: "
+            f"{type(iterator).__name__}"
+        )
+    return iterator
+
+
+def marks(error: BaseException) -> tuple[Any, Any]:
+    """What raising an exception again would change about it."""
+    return error.__traceback__, error.__context__
+
+
+def mend(error: BaseException, marked: tuple[Any, Any]) -> None:
+    """Undo that change."""
+    error.__traceback__, error.__context__ = marked
+
+
+# --- except* (PEP 654) -------------------------------------------------------------------------------------------------
+
+
+def split(rest: BaseException | None, kind: Any) -> tuple[BaseException | None, BaseException | None]:
+    """The part of an exception that an `except* kind` clause takes, as a group, and what is left."""
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    for item in kinds:
+        if not (isinstance(item, type) and issubclass(item, BaseException)):
+            raise TypeError("catching classes that do not inherit from BaseException is not allowed")
+        if issubclass(item, BaseExceptionGroup):
+            raise TypeError("catching ExceptionGroup with except* is not allowed. Use except instead.")
+    if rest is None:
+        return None, None
+    if isinstance(rest, kind):
+        if isinstance(rest, BaseExceptionGroup):
+            return rest, None
+        group = BaseExceptionGroup("", [rest])
+        return group, None
+    if isinstance(rest, BaseExceptionGroup):
+        taken, left = rest.split(kind)
+        return taken, left
+    return None, rest
+
+
+def outcome(part: BaseException, seen: Any, raised: BaseException) -> tuple[BaseException, bool]:
+    """What a clause raised, and whether it was its own part, raised again as it was."""
+    return raised, raised is part and raised.__traceback__ is seen
+
+
+def regroup(
+    caught: BaseException, rest: BaseException | None, raised: list[tuple[BaseException, bool]]
+) -> BaseException | None:
+    """What is raised after the last clause: the new errors beside what was not handled, in its original shape."""
+    if not isinstance(caught, BaseExceptionGroup):
+        return raised[0][0] if raised else rest
+    fresh = [error for error, same in raised if not same]
+    kept = [error for error, same in raised if same]
+    if rest is not None:
+        kept.append(rest)
+    unhandled = _projected(caught, kept)
+    if not fresh:
+        return unhandled
+    if unhandled is not None:
+        fresh.append(unhandled)
+    return BaseExceptionGroup("", fresh)
+
+
+def _projected(group: BaseExceptionGroup[Any], parts: list[BaseException]) -> BaseException | None:
+    """The part of a group that consists of the leaves of `parts`."""
+    leaves: set[int] = set()
+
+    def gather(error: BaseException) -> None:
+        if isinstance(error, BaseExceptionGroup):
+            for item in error.exceptions:
+                gather(item)
+        else:
+            leaves.add(id(error))
+
+    for part in parts:
+        gather(part)
+    if not leaves:
+        return None
+    return group.subgroup(lambda error: id(error) in leaves and not isinstance(error, BaseExceptionGroup))
+
+
+HELPERS: dict[str, CellType] = {
+    "@again": CellType(again),
+    "@special": CellType(special),
+    "@enter": CellType(enter),
+    "@exit": CellType(special),
+    "@aiter": CellType(aiter_),
+    "@marks": CellType(marks),
+    "@mend": CellType(mend),
+    "@split": CellType(split),
+    "@outcome": CellType(outcome),
+    "@regroup": CellType(regroup),
+    **{
+        f"@{name}": CellType(getattr(builtins, name))
+        for name in (
+            "iter type dict set slice BaseException GeneratorExit StopAsyncIteration AssertionError".split()
+        )
+    },
+}
+"""Every helper in the cell that all units share."""
