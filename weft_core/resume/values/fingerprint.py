@@ -16,10 +16,33 @@ _GET, _LONG_GET, _STOP, _FRAME = b"h", b"j", b".", b"\x95"
 _HEAD = b"\x80\x05"
 
 _TRUSTED = frozenset(
-    ["complex", "range", "slice", "bytearray", "datetime", "date", "time", "timedelta", "timezone", "Decimal", "Fraction", "UUID", "deque", "Counter", "OrderedDict", "defaultdict", "PurePosixPath", "PureWindowsPath", "PosixPath", "WindowsPath", "ZoneInfo", "ellipsis"]
+    [
+        "complex",
+        "range",
+        "slice",
+        "bytearray",
+        "datetime",
+        "date",
+        "time",
+        "timedelta",
+        "timezone",
+        "Decimal",
+        "Fraction",
+        "UUID",
+        "deque",
+        "Counter",
+        "OrderedDict",
+        "defaultdict",
+        "PurePosixPath",
+        "PureWindowsPath",
+        "PosixPath",
+        "WindowsPath",
+        "ZoneInfo",
+        "ellipsis",
+    ]
 )
 _TRUSTED_MODULES = frozenset(
-    "builtins datetime decimal fractions uuid collections pathlib pathlib._local zoneinfo".split()  # noqa: SIM905
+    ["builtins", "datetime", "decimal", "fractions", "uuid", "collections", "pathlib", "pathlib._local", "zoneinfo"]
 )
 
 

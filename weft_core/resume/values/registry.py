@@ -21,7 +21,28 @@ if TYPE_CHECKING:
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, ModuleType)
 
 _UNSAFE_BUILTINS = frozenset(
-    ["eval", "exec", "compile", "open", "input", "breakpoint", "globals", "locals", "vars", "getattr", "setattr", "delattr", "exit", "quit", "help", "memoryview", "copyright", "credits", "license", "super"]
+    [
+        "eval",
+        "exec",
+        "compile",
+        "open",
+        "input",
+        "breakpoint",
+        "globals",
+        "locals",
+        "vars",
+        "getattr",
+        "setattr",
+        "delattr",
+        "exit",
+        "quit",
+        "help",
+        "memoryview",
+        "copyright",
+        "credits",
+        "license",
+        "super",
+    ]
 )
 
 _SAFE = frozenset(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
+from collections.abc import Iterable
 from types import CellType, EllipsisType, NotImplementedType
 from typing import Any
 
@@ -78,12 +79,13 @@ NODES[tuple] = _tuple
 MAKERS["$tuple"] = _make_tuple
 
 
-def _ordered(x: set[Any] | frozenset[Any]) -> list[Any]:
-    # Sorted where that is possible: the same set then has the same text in every process.
-    try:
-        return sorted(x)
-    except Exception:
-        return list(x)
+_SORTABLE = frozenset({int, str, bytes, float})
+
+
+def _ordered(x: set[Any] | frozenset[Any]) -> Iterable[Any]:
+    # Plain sets have the same text in every process; comparing anything else would run the app's code.
+    kinds = set(map(type, x))
+    return sorted(x) if len(kinds) == 1 and kinds <= _SORTABLE else x
 
 
 def _set(encoder: Encoder, x: set[Any]) -> Node:

@@ -27,7 +27,32 @@ from weft_core.resume.values.types.builtin import check_keys
 
 _METHOD_MODULES = frozenset({"builtins", "collections", "datetime", "decimal", "fractions", "random", "re", "uuid"})
 _METHOD_OWNERS = frozenset(
-    ["list", "dict", "set", "frozenset", "str", "bytes", "bytearray", "tuple", "int", "float", "range", "deque", "Counter", "OrderedDict", "defaultdict", "datetime", "date", "time", "timedelta", "Decimal", "Fraction", "Random", "Pattern", "UUID"]
+    [
+        "list",
+        "dict",
+        "set",
+        "frozenset",
+        "str",
+        "bytes",
+        "bytearray",
+        "tuple",
+        "int",
+        "float",
+        "range",
+        "deque",
+        "Counter",
+        "OrderedDict",
+        "defaultdict",
+        "datetime",
+        "date",
+        "time",
+        "timedelta",
+        "Decimal",
+        "Fraction",
+        "Random",
+        "Pattern",
+        "UUID",
+    ]
 )
 
 

@@ -145,6 +145,8 @@ FILLERS["$object"] = _fill_object
 
 def _struct_handler(kind: Any, name: str) -> Handler:
     fields = tuple(kind.__struct_fields__)
+    if hasattr(kind, "__post_init__"):
+        return _refusing(f"its type {type_name(kind)} has a __post_init__, which msgspec would run at every read")
 
     def handler(encoder: Encoder, x: Any) -> Node:
         return {"$object": [name, encoder.fields([(field, getattr(x, field)) for field in fields])]}
@@ -153,7 +155,11 @@ def _struct_handler(kind: Any, name: str) -> Handler:
 
 
 def _make_struct(cls: Any) -> Any:
-    return cls.__new__(cls)
+    if hasattr(cls, "__post_init__"):
+        raise DecodeError(
+            f"stored data has a {cls.__qualname__}, which now has a __post_init__; register it with hooks"
+        )
+    return cls(**dict.fromkeys(cls.__struct_fields__))  # the fields follow; msgspec's own constructor checks nothing
 
 
 def _fill_struct(cls: Any, thing: Any, state: dict[str, Any]) -> None:
