@@ -76,9 +76,7 @@ def _unstarted(unit: Unit, variables: Any) -> FrameImage:
     cells = {name: closure[index] for name, index in unit.cells_at[0]}
     if state is not None:
         return FrameImage(unit, 0, dict(state[2]), cells)
-    hidden = (STATE, CELLS)
-    own = unit.cells_at[0] and {name for name, _ in unit.cells_at[0]}
-    return FrameImage(unit, 0, {n: v for n, v in variables.items() if n not in hidden and n not in (own or ())}, cells)
+    return FrameImage(unit, 0, {name: variables[name] for name in unit.parameters}, cells)
 
 
 def restore(frames: Sequence[FrameImage]) -> Coroutine[Any, Any, Any]:
@@ -130,7 +128,7 @@ def _described(thing: Any) -> tuple[str, str]:
         )
     name = f"{code.co_qualname!r} ({code.co_filename}:{code.co_firstlineno})"
     if code.co_filename.replace("\\", "/").endswith("asyncio/tasks.py") and code.co_name == "sleep":
-        return "'asyncio.sleep'", "await `ctx.sleep(…)` instead, which is a durable timer"
+        return "'asyncio.sleep'", "await `ctx.sleep(…)` instead, a durable timer, or wait in an activity"
     if isinstance(thing, GeneratorType):
         return f"an object whose __await__ is the generator {name}", "return `operation.__await__()` from it instead"
     return (

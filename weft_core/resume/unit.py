@@ -46,7 +46,6 @@ class Unit:
         "_call",
         "_captured",
         "_closure",
-        "_parameters",
         "_tree",
         "body",
         "cells_at",
@@ -57,12 +56,14 @@ class Unit:
         "local_codes",
         "locals_at",
         "name",
+        "parameters",
         "points",
         "recipes_at",
         "source",
     )
 
     name: str
+    parameters: tuple[str, ...]
     digest: str
     source: str
     filename: str
@@ -128,7 +129,7 @@ class Unit:
         statements = normal.statements(body)
         numbering = Numbering(normal.fresh)
         numbering.block(statements)
-        Liveness(numbering.places, local=local, captured=captured).block(statements, NOTHING)
+        Liveness(numbering.places, local=local, captured=captured, helpers=HELPERS.keys()).block(statements, NOTHING)
         self._keep_points(numbering, captured, normal.recipes)
         hidden = sorted({n for p in self.points for n in p.live if n not in captured} - parameters)
         plain = [*sorted(parameters - captured), *hidden]
@@ -147,7 +148,7 @@ class Unit:
         self._tree = made.tree
         self.body = made.body
         self.local_codes = made.local_codes
-        self._parameters = tuple(arg.arg for arg in arguments(tree.args))
+        self.parameters = tuple(passed(tree, sorted(captured)))
         self._captured = frozenset(captured)
         self._bind(made.entry, function, tree)
 
@@ -155,9 +156,7 @@ class Unit:
         points, plain, found = [], [], []
         for number, place in enumerate(numbering.places, 1):
             live = sorted(name for name in place.live if not name.startswith("@q"))
-            points.append(
-                Point(number=number, name=place.name, line=place.line, column=place.column, live=tuple(live))
-            )
+            points.append(Point(number=number, name=place.name, line=place.line, column=place.column, live=tuple(live)))
             plain.append(tuple(name for name in live if name not in captured))
             found.append(tuple((name, _dotted(recipes[name])) for name in live if name in recipes))
         self.points = tuple(points)
@@ -176,7 +175,7 @@ class Unit:
         self._call.__doc__ = function.__doc__
         self._call.__module__ = function.__module__
         if self._captured:
-            self._blank = (None,) * len(passed(tree, sorted(self._captured)))
+            self._blank = (None,) * len(self.parameters)
             self._blank_keywords: tuple[str, ...] = ()
         else:
             self._blank = (None,) * (len(tree.args.posonlyargs) + len(tree.args.args))

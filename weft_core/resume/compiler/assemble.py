@@ -101,9 +101,7 @@ def assemble(
         entry = _renamed(entry.replace(co_consts=constants), prefix, qualname, node.name)
     else:
         entry = inner_code = _renamed(entry, prefix, qualname, node.name)
-    return Assembled(
-        entry=entry, body=inner_code, tree=tree, local_codes=dict(_paths(body, inner_code, ""))
-    )
+    return Assembled(entry=entry, body=inner_code, tree=tree, local_codes=dict(_paths(body, inner_code, "")))
 
 
 def _arguments(names: list[ast.arg]) -> ast.arguments:

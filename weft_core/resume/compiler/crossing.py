@@ -59,7 +59,11 @@ class Crossing(ast.NodeTransformer):
         made: list[tuple[int, list[ast.stmt]]] = []
         for number in sorted(final.exits):
             node: ast.stmt = at(
-                ast.Return(load(value, place)) if number == RETURN else ast.Break() if number == BREAK else ast.Continue(),
+                ast.Return(load(value, place))
+                if number == RETURN
+                else ast.Break()
+                if number == BREAK
+                else ast.Continue(),
                 place,
             )
             made.append((number, self.plain(node)))

@@ -146,9 +146,7 @@ class Expanded(Expressions):
             assign(swallowed, self._call_special("exit", manager, told, place, is_async=is_async), place),
             branch(negate(load(swallowed, place), place), [at(ast.Raise(), place)], [], place),
         ]
-        guarded = at(
-            ast.Try(body, [ast.ExceptHandler(load("@BaseException", place), error, handler)], [], []), place
-        )
+        guarded = at(ast.Try(body, [ast.ExceptHandler(load("@BaseException", place), error, handler)], [], []), place)
         last = expr(self._call_special("exit", manager, nothing, place, is_async=is_async), place)
         final: list[ast.stmt] = [branch(load(fine, place), [last], [], place)]
         self.out.append(assign(fine, constant(True, place), place))

@@ -32,9 +32,7 @@ from weft_core.resume.compiler.refusals import awaits
 class Scope:
     """What is known of the function's names before anything is rewritten."""
 
-    def __init__(
-        self, *, filename: str, function: str, local: set[str], captured: set[str], first: str | None
-    ) -> None:
+    def __init__(self, *, filename: str, function: str, local: set[str], captured: set[str], first: str | None) -> None:
         self.filename = filename
         self.function = function
         self.local = local
@@ -444,18 +442,14 @@ class Expressions:
         self._generators(node, 0, iterable, result, rename)
         return load(result, node)
 
-    def _generators(
-        self, node: Comprehension, index: int, iterable: ast.expr, result: str, rename: Renamer
-    ) -> None:
+    def _generators(self, node: Comprehension, index: int, iterable: ast.expr, result: str, rename: Renamer) -> None:
         generator = node.generators[index]
         with self.block() as body:
             self._filters(node, index, list(generator.ifs), result, rename)
         target = rename.visit_copy(generator.target)
         self.loop(target, iterable, body, [], generator.target, is_async=bool(generator.is_async))
 
-    def _filters(
-        self, node: Comprehension, index: int, tests: list[ast.expr], result: str, rename: Renamer
-    ) -> None:
+    def _filters(self, node: Comprehension, index: int, tests: list[ast.expr], result: str, rename: Renamer) -> None:
         if tests:
             test = self.condition(rename.visit_copy(tests[0]))
             with self.block() as body:

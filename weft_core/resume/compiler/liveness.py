@@ -8,9 +8,8 @@ be shared: any later use of it, a write too, keeps the cell.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
-from collections.abc import Iterator
 
 from weft_core.resume.compiler.build import is_await
 from weft_core.resume.compiler.names import Names, names_in
@@ -23,10 +22,11 @@ NOTHING: Live = frozenset()
 class Liveness:
     """Fills `live` of the places of one function."""
 
-    def __init__(self, places: Sequence[Place], *, local: set[str], captured: set[str]) -> None:
+    def __init__(self, places: Sequence[Place], *, local: set[str], captured: set[str], helpers: Set[str]) -> None:
         self.places = places
         self.local = local
         self.captured = captured
+        self.helpers = helpers
         self.raised = NOTHING
         self.returned = NOTHING
         self.broken = NOTHING
@@ -37,7 +37,7 @@ class Liveness:
     # --- what a piece of code reads and binds --------------------------------------------------------------------
 
     def _mine(self, names: set[str]) -> Live:
-        return frozenset(n for n in names if n in self.local or n[0] == "@")
+        return frozenset(n for n in names if n in self.local or (n[0] == "@" and n not in self.helpers))
 
     def _facts(self, node: ast.AST) -> tuple[Live, Live]:
         """(read or otherwise needed, surely bound) by a simple statement, expression or target."""

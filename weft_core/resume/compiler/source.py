@@ -44,9 +44,7 @@ def find_source(function: FunctionType) -> Source:
     there = [arg.arg for arg in arguments(node.args)]
     known = list(code.co_varnames[:count])
     if [name.lstrip("_") for name in there] != [_unmangled(name, there) for name in known]:
-        raise _refused(
-            function, "a function whose file has changed since it was imported", "start the program again"
-        )
+        raise _refused(function, "a function whose file has changed since it was imported", "start the program again")
     text = "".join(lines[node.lineno - 1 : node.end_lineno])
     return Source(text=text, filename=filename, first_line=node.lineno)
 
