@@ -1,6 +1,6 @@
 /** The demo page: import a CSV file durably, watch it advance, kill the engine, go on. */
 
-import { type EngineView, type HistoryRow, type Run, type RunView, Weft, WeftError } from "weft-browser";
+import { type EngineView, type HistoryRow, type Run, RunFailed, type RunView, Weft, WeftError } from "weft-browser";
 import { byId, make, say } from "./dom.js";
 import { Outages } from "./outages.js";
 import { SourceView } from "./source.js";
@@ -137,7 +137,8 @@ async function importFile(file: File | undefined): Promise<void> {
 }
 
 function complain(error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
+  const python = error instanceof RunFailed ? error.detail : "";
+  const message = python || (error instanceof Error ? error.message : String(error));
   say(shown ? page.problem : page.intakeProblem, message);
   if (!(error instanceof WeftError)) console.error(error);
 }

@@ -21,7 +21,8 @@ export function showVariables(
       make("tr", changed ? "changed" : "", make("td", "", name), make("td", "", kind), make("td", "", preview)),
     );
   }
-  if (rows.length === 0) rows.push(make("tr", "", make("td", "quiet", "none: nothing is waiting in the middle")));
+  if (rows.length === 0)
+    rows.push(make("tr", "", make("td", "none", "None are kept: the run is not waiting anywhere.")));
   body.replaceChildren(...rows);
   return now;
 }

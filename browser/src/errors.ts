@@ -31,23 +31,28 @@ export class WeftError extends Error {
   }
 }
 
-/** A run ended without a result. `type` is the Python exception's class, `traceback` its text, when it has one. */
+/**
+ * A run ended without a result. `type` is the Python exception's class, `detail` what it
+ * said and `traceback` its text, when it has one.
+ */
 export class RunFailed extends WeftError {
   readonly runId: string;
   readonly status: string;
   readonly type: string;
+  readonly detail: string;
   readonly traceback: string;
 
   constructor(
     code: "run_failed" | "run_cancelled" | "run_terminated" | "run_timed_out",
     message: string,
-    facts: { runId: string; status: string; type?: string; traceback?: string },
+    facts: { runId: string; status: string; type?: string; detail?: string; traceback?: string },
   ) {
     super(code, message);
     this.name = "RunFailed";
     this.runId = facts.runId;
     this.status = facts.status;
     this.type = facts.type ?? "";
+    this.detail = facts.detail ?? "";
     this.traceback = facts.traceback ?? "";
   }
 }

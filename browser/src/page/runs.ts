@@ -232,7 +232,8 @@ export function outcome(record: RunRecord): { readonly result: unknown } | undef
       throw new RunFailed("run_timed_out", `run ${record.id} passed its workflow's timeout`, facts);
     case "failed": {
       const { type, message, traceback } = describeError(record.error);
-      throw new RunFailed("run_failed", `run ${record.id} failed: ${type}: ${message}`, { ...facts, type, traceback });
+      const detail = { ...facts, type, detail: message, traceback };
+      throw new RunFailed("run_failed", `run ${record.id} failed: ${type}: ${message}`, detail);
     }
     default:
       if (record.problem) {
