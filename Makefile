@@ -5,7 +5,6 @@ PYTHON := .venv/bin/python
 SOURCES := weft_core tests examples scripts bench
 STAMPS := build/stamps
 READY := $(STAMPS)/python $(STAMPS)/node $(STAMPS)/chromium
-export PYTHONDONTWRITEBYTECODE ?= 1
 
 .PHONY: setup demo test test-oldest check bench format clean help
 
