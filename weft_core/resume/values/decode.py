@@ -147,7 +147,16 @@ class Decoder:
                 self._making.discard(key)
             self._remember(key, node, thing)
             return thing
-        thing = ([] if kind is list else {}) if tag is None else _maker(tag)(self, payload)
+        if tag is None:
+            thing = [] if kind is list else {}
+        else:
+            if key in self._making:
+                raise _Later
+            self._making.add(key)
+            try:
+                thing = _maker(tag)(self, payload)
+            finally:
+                self._making.discard(key)
         self._remember(key, node, thing)
         self._unfilled[id(thing)] = (thing, fill, payload)
         if self._fill(thing, fill, payload):

@@ -29,7 +29,7 @@ _NATIVE: dict[type, tuple[str, ...]] = {
     ImportError: ("name", "path"),
     AttributeError: ("name",),
     NameError: ("name",),
-    OSError: ("filename", "filename2"),
+    OSError: ("errno", "strerror", "filename", "filename2"),
 }
 """What built-in classes keep beside their arguments and does not follow from them."""
 
@@ -177,10 +177,11 @@ def _make_error(decoder: Decoder, payload: Any) -> BaseException:
         return ActivityError(f"{name}: {message}" if message else name, type_name=name, traceback_text=text)
     native = _native_base(cls)
     if issubclass(native, BaseExceptionGroup):
-        message, members = decoder.values(as_list(body.get("args"), 2))
+        message, node = as_list(body.get("args"), 2)
+        members = decoder.filled(node)
         if type(members) not in (list, tuple) or not members:
             raise DecodeError("stored data is damaged: an exception group without exceptions")
-        made: BaseException = native.__new__(cls, message, decoder.filled(as_list(body["args"])[1]))
+        made: BaseException = native.__new__(cls, decoder.build(message), members)
         return made
     made = native.__new__(cls)
     return made

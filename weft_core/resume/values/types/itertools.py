@@ -126,12 +126,13 @@ def _simple(kind: str, cls: type, count: int, make: Callable[[Decoder, list[Any]
     KINDS[kind] = lambda decoder, parts: make(decoder, as_list(parts, count))
 
 
-_simple("starmap", itertools.starmap, 2, lambda d, p: itertools.starmap(function_of(d, p[0]), iterator_of(d, p[1])))
+# These two are held in the order iterator, function.
+_simple("starmap", itertools.starmap, 2, lambda d, p: itertools.starmap(function_of(d, p[1]), iterator_of(d, p[0])))
 _simple(
     "filterfalse",
     itertools.filterfalse,
     2,
-    lambda d, p: itertools.filterfalse(function_of(d, p[0]), iterator_of(d, p[1])),
+    lambda d, p: itertools.filterfalse(function_of(d, p[1]), iterator_of(d, p[0])),
 )
 _simple("compress", itertools.compress, 2, lambda d, p: itertools.compress(iterator_of(d, p[0]), iterator_of(d, p[1])))
 
