@@ -7,6 +7,7 @@ one. `Engine` offers the same calls and joins its own commits to them.
 from __future__ import annotations
 
 import asyncio
+import builtins
 import os
 import time
 from collections.abc import Sequence
@@ -266,7 +267,7 @@ class Client:
     ) -> Sequence[RunInfo]:
         """Runs in the order of their ids, filtered; at most `limit`."""
         wanted = {status} if isinstance(status, str) else None if status is None else set(status)
-        found: list[RunInfo] = []
+        found: builtins.list[RunInfo] = []
         async for record in self._records():
             if workflow is not None and record.workflow != workflow:
                 continue
@@ -315,7 +316,7 @@ class Client:
                 return
             start = rows[-1].key + "\x00"
 
-    async def _scan_all(self, prefix: str) -> list[Row]:
+    async def _scan_all(self, prefix: str) -> Sequence[Row]:
         return await scan_all(self.store, prefix)
 
     async def _status(self, record: RunRecord) -> Status:
@@ -380,14 +381,17 @@ class Client:
             case "completed":
                 return self.app.codec.decode(record.result or "null")
             case "cancelled":
-                raise RunCancelled(f"run {record.id!r} was cancelled: {record.cancel_reason}", run_id=record.id,
-                                   status="cancelled")
+                raise RunCancelled(
+                    f"run {record.id!r} was cancelled: {record.cancel_reason}", run_id=record.id, status="cancelled"
+                )
             case "terminated":
-                raise RunTerminated(f"run {record.id!r} was terminated: {record.cancel_reason}", run_id=record.id,
-                                    status="terminated")
+                raise RunTerminated(
+                    f"run {record.id!r} was terminated: {record.cancel_reason}", run_id=record.id, status="terminated"
+                )
             case "timed_out":
-                raise RunTimedOut(f"run {record.id!r} passed its workflow's timeout", run_id=record.id,
-                                  status="timed_out")
+                raise RunTimedOut(
+                    f"run {record.id!r} passed its workflow's timeout", run_id=record.id, status="timed_out"
+                )
             case "failed" if record.error is not None:
                 raise self.app.codec.decode_error(record.error)
             case _:
@@ -420,6 +424,6 @@ def parse_any(text: str) -> Any:
 def _run_id(run_id: str | None) -> str:
     if run_id is None:
         return os.urandom(10).hex()
-    if not isinstance(run_id, str) or not 1 <= len(run_id) <= RUN_ID_LENGTH_MAX:
+    if not 1 <= len(run_id) <= RUN_ID_LENGTH_MAX:
         raise DeclarationError(f"a run id must be a text of 1 to {RUN_ID_LENGTH_MAX} characters, not {run_id!r}")
     return run_id

@@ -41,9 +41,7 @@ def _audit_run(record: RunRecord, mine: dict[str, list[str]], rows: dict[str, st
     for key in mine.get("fiber", ()):
         fiber_id = keys.unquote(key.rsplit("/", 1)[1])
         fibers[fiber_id] = Fiber.from_json(fiber_id, rows[key])[0]
-    timers = {
-        (int(key.split("/")[1]), keys.unquote(key.split("/")[3])) for key in mine.get("timer", ())
-    }
+    timers = {(int(key.split("/")[1]), keys.unquote(key.split("/")[3])) for key in mine.get("timer", ())}
     expected = set()
     if record.status != "suspended":
         expected = {(f.due, i) for i, f in fibers.items() if f.due is not None}

@@ -165,7 +165,9 @@ def main(argv: list[str] | None = None) -> int:
             continue
         began, tally = time.perf_counter(), Tally()
         asyncio.run(explore(scenario, tally, again_every=args.again_every))
-        print(f"{scenario.name:28} {tally.points:8,} points {tally.lives:8,} lives {time.perf_counter() - began:7.1f} s")
+        print(
+            f"{scenario.name:28} {tally.points:8,} points {tally.lives:8,} lives {time.perf_counter() - began:7.1f} s"
+        )
         total.points += tally.points
         total.lives += tally.lives
     print(f"{'all':28} {total.points:8,} points {total.lives:8,} lives: every invariant held")

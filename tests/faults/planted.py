@@ -105,7 +105,7 @@ def result_dropped_when_the_commit_fails() -> Iterator[None]:
     """A failed commit loses the facts it would have consumed, and the step is done again."""
     from weft_core.engine.attempts import Attempts
 
-    with mock.patch.object(Attempts, "give_back", lambda self, run_id, facts: None):
+    with mock.patch.object(Attempts, "give_back", return_value=None):
         yield
 
 

@@ -93,5 +93,3 @@ async def _hunt() -> None:
         await _frozen_owner()
         for scenario in SCENARIOS:
             await explore(scenario, Tally(), again_every=1_000)
-
-

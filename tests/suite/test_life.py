@@ -238,7 +238,7 @@ async def test_awaiting_something_that_is_not_durable_is_refused_with_its_line(m
     engine = await make.engine(app)
     run = await engine.start(naps)
     error = await raised(run.result(), NotDurable)
-    assert "test_life.py" in str(error) and "activity" in str(error)
+    assert "test_life.py" in str(error) and "ctx.sleep" in str(error)
 
 
 async def test_a_run_shows_its_line_and_variables_while_it_waits(make: Harness) -> None:

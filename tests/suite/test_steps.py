@@ -80,7 +80,7 @@ async def test_the_last_error_arrives_as_itself_with_cause_and_note(make: Harnes
     @app.activity(retry=Retry(max_attempts=2, initial=1))
     async def broken() -> None:
         try:
-            {}["missing"]  # noqa: B018
+            {}["missing"]
         except KeyError as error:
             raise ValueError("no price", 7) from error
 

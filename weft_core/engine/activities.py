@@ -114,7 +114,7 @@ class Attempt:
     async def _run(self) -> None:
         dispatch, codec = self.dispatch, self._codec
         try:
-            args, kwargs = codec.decode(dispatch.args)  # type: ignore[misc]
+            args, kwargs = codec.decode(dispatch.args)
             details = None if dispatch.details is None else codec.decode(dispatch.details)
             self.info = ActivityInfo(self.run_id, dispatch, details, self._heartbeat)
             _current.set(self.info)

@@ -42,9 +42,7 @@ class Attempts:
     a failing store makes the engine read its runs again, not do finished work again.
     """
 
-    def __init__(
-        self, *, activities: Activities, codec: ValueCodec, host: Host, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, *, activities: Activities, codec: ValueCodec, host: Host, wake: Callable[[], None]) -> None:
         self.activities = activities
         self.facts: dict[str, list[Fact]] = {}
         self._codec = codec
@@ -144,6 +142,4 @@ class Attempts:
 
 
 def _same(one: Dispatch | Result, other: Dispatch) -> bool:
-    return (
-        one.operation_id == other.operation_id and one.attempt == other.attempt and one.fiber_id == other.fiber_id
-    )
+    return one.operation_id == other.operation_id and one.attempt == other.attempt and one.fiber_id == other.fiber_id

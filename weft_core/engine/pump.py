@@ -238,9 +238,7 @@ class Pump:
             if run_id not in self.parking:
                 self._todo.setdefault(run_id, False)
         if len(rows) < DUE_SCAN_MAX:
-            following = await self.store.scan(
-                keys.timer_until(now), keys.prefix_end("timer/"), limit=1
-            )
+            following = await self.store.scan(keys.timer_until(now), keys.prefix_end("timer/"), limit=1)
             self._next_due = int(following[0].key.split("/")[1]) if following else None
 
     async def _advance(self, now: int) -> None:

@@ -72,7 +72,7 @@ class Log:
     __call__ = info
 
 
-class Task(Operation):
+class Task(Operation[Any]):
     """A background branch made by `ctx.start`. `await` it for its result; it may be awaited again."""
 
     __slots__ = ("context", "id", "outcome")
@@ -293,7 +293,7 @@ def check_branch(branch: Any) -> None:
 
 
 def _limit(limit: int | None) -> int | None:
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
+    if limit is not None and limit < 1:
         raise DeclarationError(f"limit must be at least 1, not {limit!r}")
     return limit
 

@@ -167,7 +167,7 @@ class Machine:
             self.finish_error(root, Cancelled(record.cancel_reason))
             return
         try:
-            args, kwargs = self.codec.decode(record.input)  # type: ignore[misc]
+            args, kwargs = self.codec.decode(record.input)
             call = workflow.unit(self.context, *args, **kwargs)
         except (TypeError, ValueError) as error:
             self.finish_error(root, error)

@@ -11,7 +11,7 @@ from weft_core.resume import Operation
 BranchMode = Literal["all", "race", "settled"]
 
 
-class RunActivity(Operation):
+class RunActivity(Operation[Any]):
     """Run an activity and give its result."""
 
     __slots__ = ("activity", "args", "key", "kwargs", "retry", "timeout_ms", "total_timeout_ms")
@@ -35,7 +35,7 @@ class RunActivity(Operation):
         self.key = key
 
 
-class Sleep(Operation):
+class Sleep(Operation[Any]):
     """Wait for a duration, or until an instant. Exactly one of the two is set."""
 
     __slots__ = ("duration_ms", "until_ms")
@@ -45,7 +45,7 @@ class Sleep(Operation):
         self.until_ms = until_ms
 
 
-class WaitForSignal(Operation):
+class WaitForSignal(Operation[Any]):
     """Wait for the next signal of a name. Without a default, running out of time raises `TimeoutError`."""
 
     __slots__ = ("default", "has_default", "name", "timeout_ms")
@@ -57,7 +57,7 @@ class WaitForSignal(Operation):
         self.has_default = has_default
 
 
-class Branches(Operation):
+class Branches(Operation[Any]):
     """Run branches side by side, at most `limit` at a time, and join them as `mode` says."""
 
     __slots__ = ("branches", "limit", "mode")
@@ -68,7 +68,7 @@ class Branches(Operation):
         self.limit = limit
 
 
-class MapItems(Operation):
+class MapItems(Operation[Any]):
     """Apply an activity or a resumable function to each item, at most `limit` at a time; results in order."""
 
     __slots__ = ("items", "limit", "target")
@@ -79,7 +79,7 @@ class MapItems(Operation):
         self.limit = limit
 
 
-class Join(Operation):
+class Join(Operation[Any]):
     """Wait for a background branch and give its result."""
 
     __slots__ = ("task",)
@@ -88,7 +88,7 @@ class Join(Operation):
         self.task = task
 
 
-class EnterTimeout(Operation):
+class EnterTimeout(Operation[Any]):
     """Begin a time limit on the current fiber. Answered at once."""
 
     __slots__ = ("scope",)
@@ -97,7 +97,7 @@ class EnterTimeout(Operation):
         self.scope = scope
 
 
-class ExitTimeout(Operation):
+class ExitTimeout(Operation[Any]):
     """End a time limit. Answered at once: `TimeoutError` when it was this limit that ended the block."""
 
     __slots__ = ("error", "scope")

@@ -89,7 +89,7 @@ class Workflow(Resumable[P, R]):
 
 
 def _check_name(kind: str, name: str) -> str:
-    if not isinstance(name, str) or not name or len(name) > NAME_LENGTH_MAX:
+    if not 1 <= len(name) <= NAME_LENGTH_MAX:
         raise DeclarationError(f"the name of {kind} must be 1 to {NAME_LENGTH_MAX} characters, not {name!r}")
     return name
 
@@ -126,9 +126,9 @@ class App:
         total_timeout: Duration | None = None,
         heartbeat: Duration | None = None,
     ) -> Callable[[Callable[P, R]], Activity[P, R]]: ...
-    def activity(
+    def activity(  # type: ignore[misc]  # mypy wants a decorator's parameters in the implementation, too
         self,
-        function: Callable[..., Any] | None = None,
+        function: Any = None,
         /,
         *,
         name: str | None = None,
@@ -166,9 +166,7 @@ class App:
         return declare if function is None else declare(function)
 
     @overload
-    def workflow(
-        self, function: Callable[Concatenate[Any, P], Awaitable[R]], /
-    ) -> Workflow[P, R]: ...
+    def workflow(self, function: Callable[Concatenate[Any, P], Awaitable[R]], /) -> Workflow[P, R]: ...
     @overload
     def workflow(
         self,
@@ -177,9 +175,9 @@ class App:
         version: str = "1",
         timeout: Duration | None = None,
     ) -> Callable[[Callable[Concatenate[Any, P], Awaitable[R]]], Workflow[P, R]]: ...
-    def workflow(
+    def workflow(  # type: ignore[misc]  # as above
         self,
-        function: Callable[..., Any] | None = None,
+        function: Any = None,
         /,
         *,
         name: str | None = None,

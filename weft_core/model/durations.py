@@ -37,9 +37,7 @@ def milliseconds(duration: Duration) -> int:
         case str():
             value = _parse(duration)
         case _:
-            raise DeclarationError(
-                f"{duration!r} is not a duration: give seconds, a timedelta, or text like '1h30m'"
-            )
+            raise DeclarationError(f"{duration!r} is not a duration: give seconds, a timedelta, or text like '1h30m'")
     if value < 0:
         raise DeclarationError(f"a duration cannot be negative: {duration!r}")
     if value > DURATION_MAX_MS:

@@ -31,14 +31,14 @@ class Retry:
     give_up_on: tuple[type[BaseException], ...] = ()
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.max_attempts, int) and 1 <= self.max_attempts <= ATTEMPTS_MAX):
+        if not 1 <= self.max_attempts <= ATTEMPTS_MAX:
             raise DeclarationError(f"Retry(max_attempts=…) must be 1 to {ATTEMPTS_MAX:,}, not {self.max_attempts!r}")
         if not self.backoff >= 1.0:
             raise DeclarationError(f"Retry(backoff=…) must be at least 1, not {self.backoff!r}")
         if not 0.0 <= self.jitter <= 1.0:
             raise DeclarationError(f"Retry(jitter=…) is a share from 0 to 1, not {self.jitter!r}")
         for cls in self.give_up_on:
-            if not (isinstance(cls, type) and issubclass(cls, BaseException)):
+            if not issubclass(cls, BaseException):
                 raise DeclarationError(f"Retry(give_up_on=…) takes exception classes, not {cls!r}")
         milliseconds(self.initial)
         milliseconds(self.max)

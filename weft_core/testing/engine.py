@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from random import Random
-from types import TracebackType
 from typing import Literal
 
 from weft_core.engine.engine import Engine
@@ -94,11 +93,6 @@ class TestEngine(Engine):
         self.run_in_background()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None
-    ) -> None:
-        await self.close()
-
     async def settle(self) -> None:
         """Wait until nothing more can happen without time passing or something arriving.
 
@@ -164,5 +158,3 @@ class TestEngine(Engine):
 
 def _always(_run: str) -> bool:
     return True
-
-
