@@ -64,6 +64,7 @@ class Pump:
         self.evict = evict
         self.running = False
         self._ended = False
+        self._committing = False
         self.failure: BaseException | None = None
         self.parking = Parking(store, owner_version)
         self._attempts = Attempts(activities=activities, codec=app.codec, host=host, wake=self._wake_up)
@@ -84,7 +85,10 @@ class Pump:
     # --- from outside --------------------------------------------------------------------------------------------------
 
     def hint(self) -> None:
-        """The store may have changed."""
+        """The store may have changed. A store rings once for each own commit before it returns: that is no news."""
+        if self._committing:
+            self._committing = False
+            return
         self._hinted = True
         self._wake.set()
 
@@ -337,7 +341,7 @@ class Pump:
                         ready_row='{"active":true}',
                     )
             try:
-                number = await self.store.commit(batch) if batch else 0
+                number = await self._commit(batch) if batch else 0
             except Conflict as conflict:
                 if conflict.key == keys.OWNER:
                     raise fenced() from conflict
@@ -354,6 +358,13 @@ class Pump:
                 await self._park(run_id, problem)
             return
         raise StoreError(f"clients changed the same runs {CONFLICT_RETRIES_MAX} times during one round")
+
+    async def _commit(self, batch: Batch) -> int:
+        self._committing = True
+        try:
+            return await self.store.commit(batch)
+        finally:
+            self._committing = False
 
     def _after_commit(self, turn: dict[str, Loaded], changes: dict[str, Changes], number: int) -> None:
         starting: list[Attempt] = []
