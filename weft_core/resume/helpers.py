@@ -41,8 +41,7 @@ def enter(manager: Any, name: str) -> Any:
     leave = name.replace("enter", "exit")
     if not any(leave in base.__dict__ for base in type(manager).__mro__):
         raise TypeError(
-            f"'{type(manager).__name__}' object does not support the {_protocol(name)} protocol "
-            f"(missed {leave} method)"
+            f"'{type(manager).__name__}' object does not support the {_protocol(name)} protocol (missed {leave} method)"
         )
     return found
 
@@ -145,9 +144,7 @@ HELPERS: dict[str, CellType] = {
     "@regroup": CellType(regroup),
     **{
         f"@{name}": CellType(getattr(builtins, name))
-        for name in (
-            "iter type dict set slice BaseException GeneratorExit StopAsyncIteration AssertionError".split()
-        )
+        for name in ("iter type dict set slice BaseException GeneratorExit StopAsyncIteration AssertionError".split())
     },
 }
 """Every helper in the cell that all units share."""

@@ -98,7 +98,7 @@ def assemble(
     if captured:
         inner_code = _renamed(_child(entry, _BODY), f"{prefix}.<locals>.{_BODY}", qualname, node.name)
         constants = tuple(inner_code if _is(c, _BODY) else c for c in entry.co_consts)
-        entry = _renamed(entry.replace(co_consts=constants), prefix, qualname, node.name)
+        entry = entry.replace(co_consts=constants, co_qualname=qualname)
     else:
         entry = inner_code = _renamed(entry, prefix, qualname, node.name)
     return Assembled(entry=entry, body=inner_code, tree=tree, local_codes=dict(_paths(body, inner_code, "")))

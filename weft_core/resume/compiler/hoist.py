@@ -26,6 +26,15 @@ class Hoister(ast.NodeTransformer):
 
     visit_Nonlocal = visit_Global
 
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        # Annotations in functions are never evaluated; what is left is an assignment, or a declaration.
+        self.generic_visit(node)
+        if not isinstance(node.target, ast.Name):
+            return node
+        if node.value is None:
+            return at(ast.Pass(), node)
+        return at(ast.Assign([node.target], node.value), node)
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         function = node.func
