@@ -1,0 +1,1 @@
+"""The laws of resumable functions, tried on random programs."""

@@ -1,0 +1,1 @@
+"""Promises of the resumable compiler that can be said in one small program each."""
