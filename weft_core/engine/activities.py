@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import inspect
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -119,12 +118,15 @@ class Attempt:
             self.info = ActivityInfo(self.run_id, dispatch, details, self._heartbeat)
             _current.set(self.info)
             function = self.activity.function
-            if inspect.iscoroutinefunction(function) or not self._host.threads:
-                result = function(*args, **kwargs)
+            if self.activity.is_async:
+                result = await function(*args, **kwargs)
             else:
-                result = await self._host.in_thread(lambda: function(*args, **kwargs))
-            if isinstance(result, Awaitable):
-                result = await result
+                if self._host.threads:
+                    result = await self._host.in_thread(lambda: function(*args, **kwargs))
+                else:
+                    result = function(*args, **kwargs)
+                if isinstance(result, Awaitable):
+                    result = await result
             text = codec.encode(result, what=f"result of {dispatch.activity}")
         except CheckpointError as error:
             error.non_retryable = True  # type: ignore[attr-defined]  # it did its work; its result cannot be kept

@@ -11,7 +11,7 @@ from weft_core.kernel.changes import Dispatch
 from weft_core.resume.values import ValueCodec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Result:
     """An attempt's end: `ok` with the text of its result, or not, with that of its error."""
 

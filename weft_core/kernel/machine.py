@@ -463,8 +463,9 @@ class Machine:
         if closed:
             return result
         count = self._history_count
-        for fiber_id, fiber in self._moved.items():
-            result.fibers[fiber_id] = None if fiber is None else fiber.to_json(count)
+        result.fibers = {
+            fiber_id: None if fiber is None else fiber.to_json(count) for fiber_id, fiber in self._moved.items()
+        }
         result.values = self._value_changes
         result.dispatch = [self._dispatch(fiber_id) for fiber_id in self.dispatch]
         result.parked = self.activity_count == 0 or self.record.status == "suspended"

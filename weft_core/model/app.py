@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
+from inspect import iscoroutinefunction
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from weft_core.errors import DeclarationError, UnknownActivity, UnknownWorkflow
@@ -37,6 +38,7 @@ class Activity(Generic[P, R]):
         self.timeout_ms = timeout_ms
         self.total_timeout_ms = total_timeout_ms
         self.heartbeat_ms = heartbeat_ms
+        self.is_async = iscoroutinefunction(function)
         self.__name__ = name
         self.__qualname__ = getattr(function, "__qualname__", name)
         self.__module__ = getattr(function, "__module__", "")
