@@ -97,7 +97,7 @@ class Unit:
         """The lowered function as readable text, for debugging. It is not valid Python: hidden names contain `@`."""
         shown = self._tree.body[0]
         assert isinstance(shown, ast.FunctionDef)
-        return ast.unparse(shown.body[0])
+        return ast.unparse(shown.body[0]).replace("@function", self.function.__name__)
 
     # --- compiling -----------------------------------------------------------------------------------------------
 

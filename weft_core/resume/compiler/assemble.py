@@ -25,6 +25,8 @@ STATE = "@s"
 CELLS = "@k"
 _MAKER = "@maker"
 _BODY = "@body"
+_FUNCTION = "@function"
+"""Never the user's name: inside, that is whatever it is outside."""
 _FUTURE_ANNOTATIONS = 0x1000000
 
 
@@ -80,7 +82,7 @@ def assemble(
     else:
         args.kwonlyargs.append(at(ast.arg(STATE), node))
         args.kw_defaults.append(None)
-        shown = at(ast.AsyncFunctionDef(node.name, args, body, [], None), node)
+        shown = at(ast.AsyncFunctionDef(_FUNCTION, args, body, [], None), node)
     names = [ast.arg(name) for name in [*helpers, *free]]
     maker = ast.FunctionDef(_MAKER, _arguments(names), [shown], [], None)
     tree = ast.Module([at(maker, node)], [])
@@ -93,12 +95,12 @@ def assemble(
         warnings.simplefilter("ignore")  # the user's own code was compiled once, and warned about, already
         flags = _FUTURE_ANNOTATIONS if future_annotations else 0
         code = compile(tree, filename, "exec", flags=flags, dont_inherit=True)
-    entry = _child(_child(code, _MAKER), node.name)
-    prefix = f"{_MAKER}.<locals>.{node.name}"
+    entry = _child(_child(code, _MAKER), _FUNCTION)
+    prefix = f"{_MAKER}.<locals>.{_FUNCTION}"
     if captured:
         inner_code = _renamed(_child(entry, _BODY), f"{prefix}.<locals>.{_BODY}", qualname, node.name)
         constants = tuple(inner_code if _is(c, _BODY) else c for c in entry.co_consts)
-        entry = entry.replace(co_consts=constants, co_qualname=qualname)
+        entry = entry.replace(co_consts=constants, co_qualname=qualname, co_name=node.name)
     else:
         entry = inner_code = _renamed(entry, prefix, qualname, node.name)
     return Assembled(entry=entry, body=inner_code, tree=tree, local_codes=dict(_paths(body, inner_code, "")))
@@ -150,7 +152,7 @@ def _entry(
         inner,
         at(ast.Return(call(load(_BODY, node), values, node)), node),
     ]
-    return at(ast.FunctionDef(node.name, args, body, [], None), node)
+    return at(ast.FunctionDef(_FUNCTION, args, body, [], None), node)
 
 
 def _is(constant: object, name: str) -> bool:
