@@ -6,7 +6,7 @@ SOURCES := weft_core tests examples scripts bench
 STAMPS := build/stamps
 READY := $(STAMPS)/python $(STAMPS)/node $(STAMPS)/chromium
 
-.PHONY: setup demo test test-oldest check bench format clean help
+.PHONY: setup demo test test-oldest test-long check bench format clean help
 
 help:
 	@sed -n 's/^# //p' Makefile | head -2
@@ -40,6 +40,15 @@ $(STAMPS)/oldest: requirements.lock pyproject.toml scripts/setup_python scripts/
 	scripts/setup_python --oldest
 	@mkdir -p $(STAMPS) && touch $@
 
+# Hours of chance: random programs under the five laws, real SIGKILLs. Both Pythons.
+PROGRAMS ?= 20000
+KILLS ?= 200
+test-long: $(READY) $(STAMPS)/oldest
+	$(PYTHON) -m tests.laws.long --programs $(PROGRAMS)
+	build/oldest/bin/python -m tests.laws.long --programs $(PROGRAMS)
+	$(PYTHON) -m tests.faults.kill --kills $(KILLS)
+	$(PYTHON) -m tests.faults.explore
+
 check: $(READY)
 	$(PYTHON) -m ruff format --check --quiet $(wildcard $(SOURCES))
 	$(PYTHON) -m ruff check --quiet $(wildcard $(SOURCES))
@@ -53,6 +62,7 @@ format: $(READY)
 
 bench: $(READY)
 	$(PYTHON) -m bench
+	npm run --silent bench
 
 clean:
 	rm -rf build dist browser/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
