@@ -131,7 +131,7 @@ class Unit:
         numbering.block(statements)
         Liveness(numbering.places, local=local, captured=captured, helpers=HELPERS.keys()).block(statements, NOTHING)
         self._keep_points(numbering, captured, normal.recipes)
-        hidden = sorted({n for p in self.points for n in p.live if n not in captured} - parameters)
+        hidden = sorted(({n for p in self.points for n in p.live} | set(numbering.iterators)) - captured - parameters)
         plain = [*sorted(parameters - captured), *hidden]
         begin = prologue(plain, parameters, tree)
         lowered = [*hoister.declarations, begin, *Lowering().block(statements)]

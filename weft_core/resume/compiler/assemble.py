@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import chain
 from types import CodeType
 
+from weft_core.errors import UnsupportedConstruct
 from weft_core.resume.compiler.build import assign, at, branch, call, constant, helper, load, method, store
 from weft_core.resume.compiler.lower import GOTO, INNER
 from weft_core.resume.compiler.names import arguments
@@ -94,7 +95,18 @@ def assemble(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the user's own code was compiled once, and warned about, already
         flags = _FUTURE_ANNOTATIONS if future_annotations else 0
-        code = compile(tree, filename, "exec", flags=flags, dont_inherit=True)
+        try:
+            code = compile(tree, filename, "exec", flags=flags, dont_inherit=True)
+        except SyntaxError as error:
+            if "nested" not in str(error.msg):
+                raise
+            raise UnsupportedConstruct(
+                construct="a block nested this deep",
+                remedy="move the inner blocks into a function of their own, decorated with @app.resumable",
+                filename=filename,
+                line=error.lineno or node.lineno,
+                function=qualname,
+            ) from None
     entry = _child(_child(code, _MAKER), _FUNCTION)
     prefix = f"{_MAKER}.<locals>.{_FUNCTION}"
     if captured:

@@ -53,6 +53,7 @@ class Numbering:
 
     def __init__(self, fresh: Callable[[str], str]) -> None:
         self.places: list[Place] = []
+        self.iterators: list[str] = []
         self._fresh = fresh
         self._path: list[str] = []
         self._used: dict[str, int] = {}
@@ -87,6 +88,8 @@ class Numbering:
                 self.block(node.finalbody, "finally")
         if len(self.places) > before:
             node._span = (before + 1, len(self.places))  # type: ignore[attr-defined]
+            if isinstance(node, ast.For):
+                self.iterators.append(node._iterator)  # type: ignore[attr-defined]
 
     def _name_caught(self, node: ast.Try | ast.TryStar) -> None:
         """A handler that waits is entered again by raising what it caught, so that is kept in a hidden local."""
