@@ -1,0 +1,73 @@
+"""The laws for one program: `check(seed)` says what is broken, in one line, or nothing."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.laws.generate import Program, program
+from tests.laws.run import COMPILED, PLAIN, Outcome, run
+
+ANSWERS = 2
+"""Scripts of answers per program."""
+
+
+@dataclass
+class Report:
+    """What checking covered."""
+
+    programs: int = 0
+    executions: int = 0
+    restarts: int = 0
+    operations: int = 0
+    suspended: Counter[str] = field(default_factory=Counter)
+    broken: list[str] = field(default_factory=list)
+
+
+def check(seed: int, report: Report, *, answers: int = ANSWERS) -> list[str]:
+    """Every law for the program of a seed. Adds to the report; gives the violations."""
+    made = program(seed)
+    broken = [f"program {seed}: {what}" for what in _check(made, report, answers)]
+    report.programs += 1
+    report.broken += broken
+    return broken
+
+
+def _check(made: Program, report: Report, answers: int) -> list[str]:
+    plain = PLAIN.load(made)
+    try:
+        compiled = COMPILED.load(made)
+    except Exception as error:
+        return [f"does not compile: {type(error).__name__}: {error}"]
+    broken = []
+    for answer in range(answers):
+        chooser = random.Random(f"{made.seed} {answer}")
+        expected = run(PLAIN, plain, made, answer)
+        report.executions += 1
+        report.operations += len(expected.operations)
+        for site in map(_site, expected.operations):
+            report.suspended.update(made.sites.get(site, ()))
+        subset = {n for n in range(-1, 200) if chooser.random() < 0.3}
+        laws = [("plain", None), ("restart", lambda n: True), ("some restarts", subset.__contains__)]
+        for law, restart in laws:
+            try:
+                actual = run(COMPILED, compiled, made, answer, restart=restart)
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                broken.append(f"answers {answer}, {law}: {type(error).__name__}: {error}")
+                break
+            report.restarts += len(actual.restarts)
+            found = expected.difference(actual, tracebacks=restart is None)
+            if found is not None:
+                broken.append(f"answers {answer}, {law}: {found}")
+                break
+    return broken
+
+
+def _site(operation: str) -> int:
+    return int(operation.split()[1])
+
+
+__all__ = ["Outcome", "Report", "check"]

@@ -1,0 +1,282 @@
+"""Running one program as plain Python and compiled, torn down and restored or not, and saying what it did.
+
+An execution is reduced to an `Outcome` of texts: what two executions have to agree on.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import warnings
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any
+
+from tests.laws.generate import Program
+from tests.laws.state import STATE, OutOfFuel
+from weft_core.resume import Unit, capture, compile_unit, drop, restore
+from weft_core.resume.values import FiberEncoder, Registry, ValueCodec
+
+WORLD_FILE = str(Path(__file__).with_name("world.py"))
+OPERATIONS_MAX = 120
+"""Operations after which a program is left where it is: what it did so far is compared."""
+
+warnings.filterwarnings("ignore", category=RuntimeWarning, message="coroutine .* was never awaited")
+warnings.filterwarnings("ignore", category=SyntaxWarning)
+
+
+@dataclass
+class Outcome:
+    """What a program did."""
+
+    operations: list[str] = field(default_factory=list)
+    trace: list[object] = field(default_factory=list)
+    result: str = ""
+    error: str = ""
+    traceback: list[tuple[str, int]] = field(default_factory=list)
+    restarts: list[int] = field(default_factory=list)
+    bytes_max: int = 0
+
+    def difference(self, other: Outcome, *, tracebacks: bool) -> str | None:
+        """The first thing in which two outcomes differ."""
+        for mine, its in zip(self.trace, other.trace, strict=False):
+            if mine != its:
+                index = self.trace.index(mine)
+                return f"trace: {mine} / {its} after {self.trace[max(0, index - 4) : index]}"
+        pairs = [("trace", self.trace, other.trace), ("operations", self.operations, other.operations)]
+        pairs += [("error", self.error, other.error), ("result", self.result, other.result)]
+        if tracebacks:
+            pairs.append(("traceback", self.traceback, other.traceback))
+        for what, a, b in pairs:
+            if a != b:
+                return f"{what}: {a if isinstance(a, str) else a[-3:]} / {b if isinstance(b, str) else b[-3:]}"
+        return None
+
+
+class World:
+    """One loaded copy of `world.py`, with or without compiling."""
+
+    def __init__(self, name: str, decorator: Callable[[Any], Any] | None) -> None:
+        self.name = name
+        self.units: list[Unit] = []
+        self.decorator = decorator or (lambda function: function)
+        self.module = ModuleType(name)
+        self.module.__dict__["unit"] = self.unit
+        self.module.__file__ = WORLD_FILE
+        sys.modules[name] = self.module
+        exec(compile(Path(WORLD_FILE).read_text(), WORLD_FILE, "exec"), self.module.__dict__)
+        self.own = list(self.units)
+
+    def unit(self, function: Any) -> Any:
+        return self.decorator(function)
+
+    def load(self, program: Program) -> ModuleType:
+        """The program as a module of this world."""
+        name = f"{self.name}_program"
+        filename = f"<program {program.seed}>"
+        lines = program.source.splitlines(keepends=True)
+        linecache.cache[filename] = (len(program.source), None, lines, filename)
+        module = ModuleType(name)
+        module.__dict__.update({k: v for k, v in vars(self.module).items() if not k.startswith("__")})
+        self.units[:] = self.own
+        sys.modules[name] = module
+        try:
+            exec(compile(program.source, filename, "exec", dont_inherit=True), module.__dict__)
+        finally:
+            del linecache.cache[filename]
+        return module
+
+
+class Callable_:
+    """What the decorator leaves in place of a compiled function: calls it, binds like a function."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self.__name__ = unit.function.__name__
+        self.__qualname__ = unit.function.__qualname__
+        self.__module__ = unit.function.__module__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.unit(*args, **kwargs)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        from types import MethodType
+
+        return self if instance is None else MethodType(self, instance)
+
+
+def _compiling(function: Any) -> Any:
+    made = compile_unit(function)
+    COMPILED.units.append(made)
+    return Callable_(made)
+
+
+PLAIN = World("weft_law_plain", None)
+COMPILED = World.__new__(World)
+COMPILED.__init__("weft_law_compiled", _compiling)  # type: ignore[misc]
+
+
+def answer(world: World, operation: Any, seed: int) -> tuple[bool, Any]:
+    """The script: a value to send, or an error to throw."""
+    names = world.module
+    site = operation.site
+    if operation.kind == "stop":
+        return False, StopAsyncIteration()
+    if operation.kind in ("yes", "no"):
+        return True, operation.kind == "yes"
+    which = STATE.chance(("answer", site), 22)
+    if which == 0:
+        return False, names.Problem(site, "asked")
+    if which == 1:
+        return False, names.Worse(site)
+    if which == 2:
+        return False, ExceptionGroup("asked", [names.Problem(site), ValueError(site), names.Worse(2)])
+    if which == 3 and site % 3 == 0:
+        return False, names.Cancelled(site)
+    if which == 4:
+        error = names.Problem(site)
+        error.__cause__ = KeyError("why")
+        return False, error
+    if operation.kind == "str":
+        return True, "s" * (which % 4)
+    if operation.kind == "list":
+        return True, [which % 5, site % 3, which % 2][: which % 4]
+    return True, which % 6 - 1
+
+
+def run(
+    world: World,
+    module: ModuleType,
+    program: Program,
+    seed: int,
+    *,
+    restart: Callable[[int], bool] | None = None,
+    through: Callable[[Any], Any] | None = None,
+) -> Outcome:
+    """Drive `main` with the answers of a seed. `restart(n)` says whether to tear down at the n-th operation."""
+    STATE.reset(seed)
+    module.__dict__.update(g0=5, g1=6)
+    out = Outcome()
+    out.trace = STATE.trace
+    coroutine: Coroutine[Any, Any, Any] | None = None
+    through = through or through_text(world)
+    try:
+        coroutine = module.main(1, 2, *([3] * (seed % 2)), q0=4, **({"k": 5} if seed % 3 else {}))
+        step: Callable[[Any], Any] = coroutine.send
+        value: Any = None
+        for number in range(OPERATIONS_MAX):
+            if restart is not None and number == 0 and restart(-1):
+                coroutine = through(coroutine)
+                step = coroutine.send
+            operation = step(value)
+            out.operations.append(f"{operation.kind} {operation.site} {operation.arguments!r}")
+            if restart is not None and restart(number):
+                coroutine = through(coroutine)
+                out.restarts.append(operation.site)
+            sent, value = answer(world, operation, seed)
+            step = coroutine.send if sent else coroutine.throw
+    except StopIteration as stop:
+        out.result = show(stop.value)
+    except AssertionError as error:
+        if "user code ran" in str(error):
+            raise
+        out.error, out.traceback = describe(error), frames(error.__traceback__)
+    except OutOfFuel:
+        out.error = "out of fuel"
+    except BaseException as error:
+        if type(error).__module__.startswith("weft_core") or isinstance(error, (KeyboardInterrupt, MemoryError)):
+            raise
+        out.error, out.traceback = describe(error), frames(error.__traceback__)
+    finally:
+        if coroutine is not None:
+            forget(coroutine)
+    return out
+
+
+def forget(coroutine: Any) -> None:
+    """Drop a coroutine: no user code may run."""
+    STATE.frozen = True
+    try:
+        drop(coroutine)
+    except BaseException as error:
+        if coroutine.cr_code.co_filename != WORLD_FILE and "ignored GeneratorExit" not in str(error):
+            if isinstance(error, AssertionError) and "user code ran" in str(error):
+                raise
+    finally:
+        STATE.frozen = False
+
+
+def through_text(world: World) -> Callable[[Any], Any]:
+    """Capture, encode, drop, decode, restore."""
+    registry = Registry()
+    registry.add_module(world.module.__name__)
+    registry.add_module(f"{world.name}_program")
+    for unit in world.units:
+        registry.add_unit(unit)
+    codec = ValueCodec(registry)
+
+    def restarted(coroutine: Any) -> Any:
+        encoded = FiberEncoder(codec).encode(capture(coroutine))
+        STATE.frozen = True
+        drop(coroutine)
+        STATE.frozen = False
+        del coroutine
+        images = FiberEncoder(codec).decode(encoded.text, encoded.new_values.__getitem__)
+        STATE.frozen = True
+        try:
+            return restore(images)
+        finally:
+            STATE.frozen = False
+
+    return restarted
+
+
+def frames(traceback: TracebackType | None) -> list[tuple[str, int]]:
+    """(function, line) of the user's frames."""
+    found = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code.co_filename.startswith("<program") or code.co_filename == WORLD_FILE:
+            found.append((code.co_name, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    return found
+
+
+def describe(error: BaseException | None, depth: int = 0) -> str:
+    """Type, args, group, cause and context of an exception."""
+    if error is None or depth > 6:
+        return "-"
+    name = type(error).__qualname__
+    arguments = show(error.args)
+    if isinstance(error, NameError):  # a captured variable is free in compiled code: Python words that differently
+        name, arguments = "NameError", arguments.split("'")[1] if "'" in arguments else arguments
+    if isinstance(error, BaseExceptionGroup):
+        inside = ", ".join(describe(e, depth + 1) for e in error.exceptions)
+        arguments = f"{error.message!r} [{inside}]"
+    text = f"{name}({arguments})"
+    if error.__cause__ is not None or error.__suppress_context__:
+        text += f" from {describe(error.__cause__, depth + 1)}"
+    if error.__context__ is not None:
+        text += f" while {describe(error.__context__, depth + 1)}"
+    return text
+
+
+def show(value: Any) -> str:
+    """A value as text that is the same in every world."""
+    STATE.frozen = True
+    try:
+        text = repr(value)
+    except AssertionError:
+        text = f"<{type(value).__name__}>"
+    finally:
+        STATE.frozen = False
+    return _without_addresses(text)
+
+
+def _without_addresses(text: str) -> str:
+    while " at 0x" in text:
+        before, _, after = text.partition(" at 0x")
+        text = before + after.lstrip("0123456789abcdefABCDEF")
+    return text
