@@ -16,9 +16,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from weft_core.cli.output import Output
     from weft_core.cli.parser import make_parser
 
-    options = make_parser().parse_args(sys.argv[1:] if arguments is None else list(arguments))
-    output = Output(json=options.json, quiet=getattr(options, "quiet", False))
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    output = Output(json="--json" in words, quiet="--quiet" in words)
     try:
+        options = make_parser().parse_args(words)
         code: int = options.command(options, output)
     except KeyboardInterrupt:
         output.end_progress()
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.INTERRUPTED
     except Exception as error:
         output.end_progress()
-        if getattr(options, "traceback", False):
+        if "--traceback" in words:
             import traceback
 
             traceback.print_exc()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import NoReturn
 
 from weft_core import __version__
+from weft_core.cli.exits import UsageProblem
 
 DB_DEFAULT = "sqlite:///weft.db"
 
@@ -76,10 +78,10 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong on one line, with a hint, as every other error."""
+    """Raises what is wrong instead of printing it, so that it is shown as every other error is."""
 
-    def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(2, f"weft: {message} (`{self.prog} --help` shows how)\n")
+    def error(self, message: str) -> NoReturn:
+        raise UsageProblem(message, hint=f"`{self.prog} --help` shows how")
 
 
 def _add(commands: argparse._SubParsersAction[_Parser], name: str, help_text: str) -> _Parser:

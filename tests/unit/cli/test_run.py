@@ -116,6 +116,14 @@ def test_errors_are_json_too(shop: Shop) -> None:
     assert said.json["exit"] == said.exit == Exit.NOT_FOUND
     assert said.json["error"]["code"] == "unknown_workflow"
     assert said.err == ""
+    said = shop.weft("run", shop.app, "--json")
+    assert said.json["exit"] == said.exit == Exit.USAGE
+    assert said.json["error"]["code"] == "usage"
+
+
+def test_where_an_error_came_from_is_shown_on_demand(shop: Shop) -> None:
+    said = shop.weft("run", shop.app, "checkout", "--arg", '{"cents": -1}', "--traceback")
+    assert f'{shop.module}.py", line 10, in charge' in said.err
 
 
 async def _status(shop: Shop, run_id: str) -> str:
