@@ -110,7 +110,7 @@ def regroup(
         return unhandled
     if unhandled is not None:
         fresh.append(unhandled)
-    return BaseExceptionGroup("", fresh)
+    return BaseExceptionGroup("", fresh) if len(fresh) > 1 else fresh[0]
 
 
 def _projected(group: BaseExceptionGroup[Any], parts: list[BaseException]) -> BaseException | None:

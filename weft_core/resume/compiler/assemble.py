@@ -245,8 +245,9 @@ def _code_of(scope: Scope, name: str, codes: Sequence[CodeType]) -> CodeType | N
     named = [code for code in codes if code.co_name == name]
     if len(named) == 1:
         return named[0]
-    low = _place(scope)
-    high = (scope.end_lineno or scope.lineno, scope.end_col_offset or 0)
+    first, last = (scope.body, scope.body) if isinstance(scope, ast.Lambda) else (scope.body[0], scope.body[-1])
+    low = first.lineno, first.col_offset
+    high = last.end_lineno or last.lineno, last.end_col_offset or 0
     inside = [code for code in named if any(low <= place <= high for place in _positions(code))]
     if inside:
         return inside[0]
