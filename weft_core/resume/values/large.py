@@ -82,6 +82,7 @@ class Part:
         self.text = encode_tree(lambda careful: new(self, careful), build, write)
         self.digest = digest_of(self.text)
         self.changed = False
+        self.owner.dirty = True
 
     def settle(self) -> None:
         """Forget what only this call needed."""
@@ -118,7 +119,7 @@ class Part:
 class Large:
     """One large value. `parts` has one entry, or several when it is a list in parts."""
 
-    __slots__ = ("digest", "in_parts", "index", "parts", "value")
+    __slots__ = ("digest", "dirty", "in_parts", "index", "parts", "value")
 
     def __init__(self, value: Any, *, in_parts: bool = False, size: int = 0) -> None:
         self.value = value
@@ -129,6 +130,7 @@ class Large:
             self.parts = _split(whole, size) if size else [whole]
         self.index = ""
         self.digest = ""
+        self.dirty = True
 
     @property
     def fixed(self) -> bool:
@@ -148,6 +150,7 @@ class Large:
             length = len(self.value)
             while len(self.parts) > 1 and self.parts[-1].start >= length:
                 self.parts.pop()
+                self.dirty = True
             last = self.parts[-1]
             last.changed = last.changed or last.stop > length
             last.stop = length
@@ -162,7 +165,8 @@ class Large:
         return parts
 
     def seal(self) -> None:
-        """Make the digest, and the index of the parts."""
+        """Make the digest, and the index of the parts, after something was written or dropped."""
+        self.dirty = False
         if not self.in_parts:
             self.digest = self.parts[0].digest
             return

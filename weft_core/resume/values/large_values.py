@@ -68,8 +68,9 @@ class LargeValues:
                 piece.look(self._fingerprint)
                 self._own(piece)
                 changed.append(piece)
-        for large in {id(part.owner): part.owner for part in changed}.values():
-            large.seal()
+        for large in self.by_id.values():
+            if large.dirty:
+                large.seal()
 
     def prime(self, larges: Iterable[Large]) -> None:
         """Take over values whose texts were just read."""
@@ -89,8 +90,7 @@ class LargeValues:
     def forget(self, large: Large) -> None:
         """It is not alive any more, or not worth a text of its own."""
         del self.by_id[id(large.value)]
-        for key in [key for key, part in self._owners.items() if part.owner is large]:
-            del self._owners[key]
+        self._own_all()
 
     def bar_all(self) -> None:
         """Write everything in line."""
@@ -148,11 +148,14 @@ class LargeValues:
         part.rivals = {key: owners[key] for key in ids.keys() & owners.keys() if owners[key] is not part}
         owners.update(ids)
         if len(owners) > self._owners_max:
-            self._owners = {}
-            for large in self.by_id.values():
-                for other in large.parts:
-                    self._owners.update(dict.fromkeys(other.ids(), other))
-            self._owners_max = 2 * len(self._owners) + _OWNERS_SLACK
+            self._own_all()
+
+    def _own_all(self) -> None:
+        self._owners = {}
+        for large in self.by_id.values():
+            for part in large.parts:
+                self._owners.update(dict.fromkeys(part.ids(), part))
+        self._owners_max = 2 * len(self._owners) + _OWNERS_SLACK
 
     def _separate(self, large: Large) -> None:
         if self.by_id.get(id(large.value)) is not large:
