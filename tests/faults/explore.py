@@ -22,7 +22,7 @@ from weft_core.testing.engine import START_MS, TestEngine
 from weft_core.testing.faults import Fault, FaultKind, FaultyStore, Killed
 
 ONCE: tuple[FaultKind, ...] = ("die_before", "die_after", "fail_before", "fail_after", "full", "conflict")
-LIFE_MAX_S = 20.0
+LIFE_MAX_S = 8.0
 """Real seconds one life may take; it takes milliseconds unless something waits for nothing."""
 DEATHS: tuple[FaultKind, ...] = ("die_before", "die_after")
 

@@ -66,7 +66,8 @@ def kill_one_run(folder: Path, dice: random.Random, kills_max: int, report: Repo
                 continue
         output, _ = process.communicate(timeout=120)
         assert process.returncode == 0, output
-        assert output.strip().endswith(f"[{EXPECTED}, {STEPS - 1}]"), output
+        expected = f"[{EXPECTED}, {STEPS - 1}]"
+        assert output.strip().endswith(expected), f"life {life}: {output!r} instead of {expected}"
         break
     _check_ledger(ledger, floors, report)
     asyncio.run(_audit(store))

@@ -57,7 +57,7 @@ def signal_consumed_before_the_frame() -> Iterator[None]:
 
     async def eager(store: Any, loaded: Any) -> None:
         await real(store, loaded)
-        batch = Batch(delete={f"{loaded.keys.inbox}{n:012d}" for n in loaded.machine._consumed})
+        batch = Batch(delete={f"{loaded.keys.inbox}{n:012d}" for n in range(1, loaded.machine.inbox_next)})
         if batch:
             await store.commit(batch)
 
@@ -88,19 +88,6 @@ def due_scan_off_by_one() -> Iterator[None]:
 
 
 @contextmanager
-def wake_up_lost_between_check_and_park() -> Iterator[None]:
-    """A run parks without looking whether something arrived meanwhile."""
-    real = rows.add_changes
-
-    def careless(batch: Batch, run: Any, changes: Any, **kw: Any) -> None:
-        real(batch, run, changes, **kw)
-        batch.expect.pop(run.ready, None)
-
-    with mock.patch.object(pump, "add_changes", careless):
-        yield
-
-
-@contextmanager
 def result_dropped_when_the_commit_fails() -> Iterator[None]:
     """A failed commit loses the facts it would have consumed, and the step is done again."""
     from weft_core.engine.attempts import Attempts
@@ -123,16 +110,16 @@ def children_kept_after_their_join() -> Iterator[None]:
         yield
 
 
-PLANTED: dict[str, Callable[[], Any]] = {
-    bug.__name__: bug
-    for bug in (
-        result_and_frame_in_two_commits,
-        fence_not_checked,
-        signal_consumed_before_the_frame,
-        timer_row_left_behind,
-        due_scan_off_by_one,
-        wake_up_lost_between_check_and_park,
-        result_dropped_when_the_commit_fails,
-        children_kept_after_their_join,
+PLANTED: dict[str, tuple[Callable[[], Any], str]] = {
+    bug.__name__: (bug, scenario)
+    for bug, scenario in (
+        (result_and_frame_in_two_commits, "signals"),
+        (fence_not_checked, "frozen owner"),
+        (signal_consumed_before_the_frame, "signals"),
+        (timer_row_left_behind, "sleeping_loop"),
+        (due_scan_off_by_one, "delayed_start"),
+        (result_dropped_when_the_commit_fails, "steps_and_retries"),
+        (children_kept_after_their_join, "mapping"),
     )
 }
+"""The bugs, and the scenario whose exploration has to find each."""

@@ -20,9 +20,7 @@ _life = [0]
 async def record(step: int, branch: int) -> int:
     connection = _ledger[0]
     with connection:
-        connection.execute(
-            "insert into executions values (?, ?, ?, ?)", (activity_info().key, step, branch, _life[0])
-        )
+        connection.execute("insert into executions values (?, ?, ?, ?)", (activity_info().key, step, branch, _life[0]))
     return step
 
 
