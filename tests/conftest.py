@@ -7,8 +7,11 @@ import inspect
 import platform
 import sqlite3
 import sys
+from pathlib import Path
 
 import pytest
+
+BROWSER = Path(__file__).parent / "browser"
 
 ASYNC_TEST_SECONDS_MAX = 120
 """How long one `async def` test may take before it is called hung."""
@@ -16,6 +19,12 @@ ASYNC_TEST_SECONDS_MAX = 120
 
 def pytest_report_header() -> str:
     return f"python {platform.python_version()} ({sys.executable}), sqlite {sqlite3.sqlite_version}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser's tests come last: once it has started, its driver keeps an event loop in this thread."""
+    items.sort(key=lambda item: BROWSER in item.path.parents)
 
 
 @pytest.hookimpl
