@@ -66,6 +66,27 @@ def mend(error: BaseException, marked: tuple[Any, Any]) -> None:
     error.__traceback__, error.__context__ = marked
 
 
+def merge(function: Any, *parts: Any) -> dict[str, Any]:
+    """Keyword arguments of a call, gathered before the last of them is known. Errors read as Python's."""
+    found: dict[str, Any] = {}
+    for part in parts:
+        if not hasattr(type(part), "keys"):
+            raise TypeError(f"{_called(function)} argument after ** must be a mapping, not {type(part).__name__}")
+        for key in part.keys():
+            if key in found:
+                raise TypeError(f"{_called(function)} got multiple values for keyword argument '{key}'")
+            found[key] = part[key]
+    return found
+
+
+def _called(function: Any) -> str:
+    name = getattr(function, "__qualname__", None)
+    if name is None:
+        return str(function)
+    module = getattr(function, "__module__", None)
+    return f"{name}()" if module is None or module == "builtins" else f"{module}.{name}()"
+
+
 # --- except* (PEP 654) -------------------------------------------------------------------------------------------------
 
 
@@ -82,8 +103,7 @@ def split(rest: BaseException | None, kind: Any) -> tuple[BaseException | None, 
     if isinstance(rest, kind):
         if isinstance(rest, BaseExceptionGroup):
             return rest, None
-        group = BaseExceptionGroup("", [rest])
-        return group, None
+        return BaseExceptionGroup("", (rest,)), None
     if isinstance(rest, BaseExceptionGroup):
         taken, left = rest.split(kind)
         return taken, left
@@ -139,12 +159,13 @@ HELPERS: dict[str, CellType] = {
     "@aiter": CellType(aiter_),
     "@marks": CellType(marks),
     "@mend": CellType(mend),
+    "@merge": CellType(merge),
     "@split": CellType(split),
     "@outcome": CellType(outcome),
     "@regroup": CellType(regroup),
     **{
         f"@{name}": CellType(getattr(builtins, name))
-        for name in ("iter type dict set slice BaseException GeneratorExit StopAsyncIteration AssertionError".split())
+        for name in ("iter type set slice BaseException GeneratorExit StopAsyncIteration AssertionError".split())
     },
 }
 """Every helper in the cell that all units share."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -118,3 +118,27 @@ class Crossing(ast.NodeTransformer):
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
         return node
+
+
+def exits(nodes: Sequence[ast.AST]) -> set[str]:
+    """How these statements can be left, other than at their end or by an exception: return, break, continue."""
+    found: set[str] = set()
+
+    def look(nodes: Sequence[ast.AST], in_loop: bool) -> None:
+        for item in nodes:
+            match item:
+                case ast.Return():
+                    found.add("return")
+                case ast.Break() | ast.Continue():
+                    if not in_loop:
+                        found.add("break" if isinstance(item, ast.Break) else "continue")
+                case ast.For() | ast.While():
+                    look(item.body, True)
+                    look(item.orelse, in_loop)
+                case ast.FunctionDef() | ast.ClassDef() | ast.expr():
+                    pass
+                case _:
+                    look(list(ast.iter_child_nodes(item)), in_loop)
+
+    look(nodes, False)
+    return found

@@ -20,6 +20,7 @@ from weft_core.resume.compiler.build import (
     replace,
     store,
 )
+from weft_core.resume.compiler.crossing import exits
 from weft_core.resume.compiler.expressions import Expressions
 from weft_core.resume.compiler.refusals import awaits
 
@@ -150,7 +151,9 @@ class Expanded(Expressions):
         last = expr(self._call_special("exit", manager, nothing, place, is_async=is_async), place)
         final: list[ast.stmt] = [branch(load(fine, place), [last], [], place)]
         self.out.append(assign(fine, constant(True, place), place))
-        if is_async:
+        if not exits(body):
+            self.out.extend([guarded, *final])
+        elif is_async:
             self.out.append(self.finally_([guarded], final, place))
         else:
             self.out.append(at(ast.Try([guarded], [], [], final), place))

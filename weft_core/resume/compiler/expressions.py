@@ -19,6 +19,7 @@ from weft_core.resume.compiler.build import (
     call,
     constant,
     expr,
+    helper,
     load,
     method,
     negate,
@@ -347,14 +348,16 @@ class Expressions:
         last = self._last_await(keywords)
         stars = [index for index, keyword in enumerate(node.keywords[: max(last, 0)]) if keyword.arg is None]
         made: list[ast.keyword] = []
-        rest = node.keywords
-        if stars:
-            cut = stars[-1] + 1
-            values = self.sequence(keywords[:cut])
-            head = [replace(k, value=v) for k, v in zip(node.keywords[:cut], values, strict=True)]
-            merged = self.keep(at(ast.Call(load("@dict", node), [], head), node))
-            made.append(at(ast.keyword(None, merged), node))
-            rest = node.keywords[cut:]
+        begin = 0
+        for star in stars:
+            # `**mapping` is expanded when Python expands it: before what comes after is evaluated.
+            values = self.sequence(keywords[begin : star + 1])
+            names = [constant(keyword.arg, keyword.value) for keyword in node.keywords[begin:star]]
+            named = at(ast.Dict(list(names), values[:-1]), node)
+            merged = self.keep(helper("merge", [function, *(k.value for k in made), named, values[-1]], node))
+            made = [at(ast.keyword(None, merged), node)]
+            begin = star + 1
+        rest = node.keywords[begin:]
         values = self.sequence([keyword.value for keyword in rest])
         made += [replace(keyword, value=value) for keyword, value in zip(rest, values, strict=True)]
         return replace(node, func=function, args=args, keywords=made)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 
 from weft_core.resume.compiler.build import is_await
+from weft_core.resume.compiler.crossing import exits
 from weft_core.resume.compiler.names import Names, names_in
 from weft_core.resume.compiler.points import Place, waits
 
@@ -136,7 +137,7 @@ class Liveness:
         if not node.finalbody:
             return self._handled(node, after)
         leaving = after | self.raised
-        kinds = _exits(node)
+        kinds = exits([*node.body, *node.handlers, *node.orelse])
         if "return" in kinds:
             leaving |= self.returned
         if "break" in kinds:
@@ -212,27 +213,3 @@ def _bound(node: ast.AST) -> set[str]:
             return {node.name}
         case _:
             return set()
-
-
-def _exits(node: ast.Try | ast.TryStar) -> set[str]:
-    """How the parts of a `try` before its finally block can be left, other than at their end or by an exception."""
-    found: set[str] = set()
-
-    def look(nodes: Sequence[ast.AST], in_loop: bool) -> None:
-        for item in nodes:
-            match item:
-                case ast.Return():
-                    found.add("return")
-                case ast.Break() | ast.Continue():
-                    if not in_loop:
-                        found.add("break" if isinstance(item, ast.Break) else "continue")
-                case ast.For() | ast.While():
-                    look(item.body, True)
-                    look(item.orelse, in_loop)
-                case ast.FunctionDef() | ast.ClassDef() | ast.expr():
-                    pass
-                case _:
-                    look(list(ast.iter_child_nodes(item)), in_loop)
-
-    look([*node.body, *node.handlers, *node.orelse], False)
-    return found
