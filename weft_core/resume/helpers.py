@@ -72,7 +72,7 @@ def merge(function: Any, *parts: Any) -> dict[str, Any]:
     for part in parts:
         if not hasattr(type(part), "keys"):
             raise TypeError(f"{_called(function)} argument after ** must be a mapping, not {type(part).__name__}")
-        for key in part.keys():
+        for key in part.keys():  # noqa: SIM118 (any mapping will do)
             if key in found:
                 raise TypeError(f"{_called(function)} got multiple values for keyword argument '{key}'")
             found[key] = part[key]

@@ -17,7 +17,8 @@ class Operation(Generic[R]):
     __slots__ = ("__weakref__",)
 
     def __await__(self) -> Generator[Any, Any, R]:
-        return (yield self)
+        answer: R = yield self
+        return answer
 
 
 LEAF = Operation.__await__.__code__

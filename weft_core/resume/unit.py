@@ -212,7 +212,7 @@ class Unit:
             made: CoroutineType[Any, Any, Any] = function(function.__closure__, state, *self._blank)
             return made
         keywords = dict.fromkeys(self._blank_keywords)
-        keywords[assembling.STATE] = state  # type: ignore[assignment]
+        keywords[assembling.STATE] = state
         made = function(*self._blank, **keywords)
         return made
 

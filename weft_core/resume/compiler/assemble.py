@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from types import CodeType
 
 from weft_core.errors import UnsupportedConstruct
-from weft_core.resume.compiler.build import assign, at, branch, call, constant, helper, load, method, store
+from weft_core.resume.compiler.build import assign, at, branch, call, constant, load, method, store
 from weft_core.resume.compiler.lower import GOTO, INNER
 from weft_core.resume.compiler.names import arguments
 
@@ -256,7 +256,6 @@ def _code_of(scope: Scope, name: str, codes: Sequence[CodeType]) -> CodeType | N
 
 
 def _positions(code: CodeType) -> Iterator[tuple[int, int]]:
-    positions: Callable[[], Iterator[tuple[int | None, int | None, int | None, int | None]]] = code.co_positions
-    for line, end_line, column, end_column in positions():
+    for line, end_line, column, end_column in code.co_positions():
         if line is not None and column is not None and (end_line, end_column) != (line, column):
             yield line, column

@@ -20,12 +20,12 @@ from weft_core.resume.compiler.build import (
     replace,
     store,
 )
+from weft_core.resume.compiler.comprehensions import Comprehensions
 from weft_core.resume.compiler.crossing import exits
-from weft_core.resume.compiler.expressions import Expressions
 from weft_core.resume.compiler.refusals import awaits
 
 
-class Expanded(Expressions):
+class Expanded(Comprehensions):
     """The part of the normaliser that knows what Python's compound statements mean."""
 
     def statements(self, nodes: Sequence[ast.stmt]) -> list[ast.stmt]:
@@ -112,10 +112,10 @@ class Expanded(Expressions):
         manager = self.fresh("m")
         self.out.append(assign(manager, self.value(item.context_expr), place))
         entered = self._call_special("enter", manager, [], place, is_async=is_async)
+        value = self.fresh("t")
         if item.optional_vars is None:
             self.out.append(expr(entered, place))
         else:
-            value = self.fresh("t")
             self.out.append(assign(value, entered, place))
         with self.block() as body:
             if item.optional_vars is not None:

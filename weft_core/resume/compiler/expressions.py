@@ -13,10 +13,8 @@ from contextlib import contextmanager
 from weft_core.errors import UnsupportedConstruct
 from weft_core.resume.compiler.build import (
     assign,
-    assign_to,
     at,
     branch,
-    call,
     constant,
     expr,
     helper,
@@ -24,9 +22,8 @@ from weft_core.resume.compiler.build import (
     method,
     negate,
     replace,
-    store,
 )
-from weft_core.resume.compiler.names import Comprehension, Names, comprehension_targets, names_in
+from weft_core.resume.compiler.names import names_in
 from weft_core.resume.compiler.refusals import awaits
 
 
@@ -400,155 +397,3 @@ class Expressions:
             return replace(node, value=self.value(node.value))
         value, spec = self.sequence([node.value, node.format_spec])
         return replace(node, value=value, format_spec=spec)
-
-    # --- comprehensions ------------------------------------------------------------------------------------------
-
-    def value_GeneratorExp(self, node: ast.GeneratorExp) -> ast.expr:
-        return self._first_iterable(node)
-
-    def _first_iterable(self, node: Comprehension) -> ast.expr:
-        first = node.generators[0]
-        return replace(node, generators=[replace(first, iter=self.value(first.iter)), *node.generators[1:]])
-
-    def _only_first_iterable(self, node: Comprehension, elements: Sequence[ast.expr]) -> bool:
-        first = node.generators[0]
-        inside = [first.target, *first.ifs, *node.generators[1:], *elements]
-        return not first.is_async and not any(awaits(part) for part in inside)
-
-    def value_ListComp(self, node: ast.ListComp) -> ast.expr:
-        if self._only_first_iterable(node, [node.elt]):
-            return self._first_iterable(node)
-        first = self.value(node.generators[0].iter)
-        kept = self._comprehension(node, first, at(ast.List([], ast.Load()), node))
-        return kept
-
-    def value_SetComp(self, node: ast.SetComp) -> ast.expr:
-        if self._only_first_iterable(node, [node.elt]):
-            return self._first_iterable(node)
-        first = self.value(node.generators[0].iter)
-        return self._comprehension(node, first, call(load("@set", node), [], node))
-
-    def value_DictComp(self, node: ast.DictComp) -> ast.expr:
-        if self._only_first_iterable(node, [node.key, node.value]):
-            return self._first_iterable(node)
-        first = self.value(node.generators[0].iter)
-        return self._comprehension(node, first, at(ast.Dict([], []), node))
-
-    def _comprehension(self, node: Comprehension, first: ast.expr, empty: ast.expr) -> ast.expr:
-        """The loops Python says a comprehension is, with its targets renamed and its result in a hidden local."""
-        iterable = self.keep(first)
-        result = self.fresh("l")
-        number = self.counts["l"]
-        self.out.append(assign(result, empty, node))
-        rename = Renamer(self, {name: f"@n{number}.{name}" for name in sorted(comprehension_targets(node))})
-        rename.inside(node)
-        self._generators(node, 0, iterable, result, rename)
-        return load(result, node)
-
-    def _generators(self, node: Comprehension, index: int, iterable: ast.expr, result: str, rename: Renamer) -> None:
-        generator = node.generators[index]
-        with self.block() as body:
-            self._filters(node, index, list(generator.ifs), result, rename)
-        target = rename.visit_copy(generator.target)
-        self.loop(target, iterable, body, [], generator.target, is_async=bool(generator.is_async))
-
-    def _filters(self, node: Comprehension, index: int, tests: list[ast.expr], result: str, rename: Renamer) -> None:
-        if tests:
-            test = self.condition(rename.visit_copy(tests[0]))
-            with self.block() as body:
-                self._filters(node, index, tests[1:], result, rename)
-            self.out.append(branch(test, body, [], tests[0]))
-            return
-        if index + 1 < len(node.generators):
-            iterable = self.value(rename.visit_copy(node.generators[index + 1].iter))
-            self._generators(node, index + 1, iterable, result, rename)
-            return
-        kept = load(result, node)
-        if isinstance(node, ast.DictComp):
-            key, value = self.sequence([rename.visit_copy(node.key), rename.visit_copy(node.value)])
-            if not isinstance(key, (ast.Name, ast.Constant)):
-                key = self.keep(key)  # assignment would evaluate the value first
-            self.out.append(assign_to(at(ast.Subscript(kept, key, ast.Store()), node), value, node))
-            return
-        name = "add" if isinstance(node, ast.SetComp) else "append"
-        value = self.value(rename.visit_copy(node.elt))
-        self.out.append(expr(method(kept, name, [value], node), node))
-
-    def loop(
-        self,
-        target: ast.expr,
-        iterable: ast.expr,
-        body: list[ast.stmt],
-        orelse: list[ast.stmt],
-        place: ast.AST,
-        *,
-        is_async: bool,
-    ) -> None:
-        """Append a loop whose parts are in normal form already."""
-        raise NotImplementedError
-
-
-class Renamer(ast.NodeTransformer):
-    """Gives the targets of a comprehension that becomes a loop names nobody else has."""
-
-    def __init__(self, owner: Expressions, names: dict[str, str]) -> None:
-        self.owner = owner
-        self.names = names
-
-    def visit_copy(self, node: ast.expr) -> ast.expr:
-        """A renamed copy of an expression."""
-        if not self.names:
-            return node
-        found = self.visit(_copied(node))
-        assert isinstance(found, ast.expr)
-        return found
-
-    def inside(self, node: Comprehension) -> None:
-        """Refuse what would keep hold of a renamed target."""
-        names = Names()
-        for part in ast.iter_child_nodes(node):
-            names.visit(part)
-        held = names.captured & set(self.names)
-        if held:
-            raise UnsupportedConstruct(
-                construct=f"a function that closes over {sorted(held)[0]!r}, a variable of a comprehension that awaits,",
-                remedy="write the comprehension as a loop, or hand the value over as a default argument",
-                filename=self.owner.scope.filename,
-                line=node.lineno,
-                function=self.owner.scope.function,
-            )
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        node.id = self.names.get(node.id, node.id)
-        return node
-
-    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
-        node.args.defaults = [self.visit(default) for default in node.args.defaults]
-        node.args.kw_defaults = [default and self.visit(default) for default in node.args.kw_defaults]
-        return node
-
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
-        node.value = self.visit(node.value)  # its target belongs to the function
-        return node
-
-    def _comprehension(self, node: Comprehension) -> ast.AST:
-        node.generators[0].iter = self.visit(node.generators[0].iter)
-        inner = Renamer(self.owner, {k: v for k, v in self.names.items() if k not in comprehension_targets(node)})
-        for index, generator in enumerate(node.generators):
-            generator.target = inner.visit(generator.target)
-            if index:
-                generator.iter = inner.visit(generator.iter)
-            generator.ifs = [inner.visit(test) for test in generator.ifs]
-        if isinstance(node, ast.DictComp):
-            node.key, node.value = inner.visit(node.key), inner.visit(node.value)
-        else:
-            node.elt = inner.visit(node.elt)
-        return node
-
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
-
-
-def _copied(node: ast.expr) -> ast.expr:
-    import copy
-
-    return copy.deepcopy(node)

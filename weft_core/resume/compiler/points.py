@@ -86,6 +86,8 @@ class Numbering:
                     self._name_caught(node)
                 self.block(node.orelse, "else")
                 self.block(node.finalbody, "finally")
+            case _:
+                pass
         if len(self.places) > before:
             node._span = (before + 1, len(self.places))  # type: ignore[attr-defined]
             if isinstance(node, ast.For):
@@ -108,7 +110,7 @@ class Numbering:
                 column=node.value.col_offset,
             )
         )
-        node._point = len(self.places)  # type: ignore[attr-defined]
+        node._point = len(self.places)  # type: ignore[union-attr]
 
 
 def _said(node: ast.expr) -> str:

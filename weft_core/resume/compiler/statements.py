@@ -113,6 +113,7 @@ class Statements(Expanded):
 
     def do_AugAssign(self, node: ast.AugAssign) -> None:
         target = node.target
+        place: ast.expr
         if not awaits(node.value):
             self.out.append(replace(node, target=self.target(target)))
             return
@@ -123,7 +124,7 @@ class Statements(Expanded):
                 if isinstance(kept, ast.Name) and kept.id == target.id:
                     self.out.append(replace(node, value=value))
                     return
-                place: ast.expr = target
+                place = target
             case ast.Attribute():
                 owner = self.pin(target.value, [node.value])
                 place = replace(target, value=owner)
@@ -138,6 +139,8 @@ class Statements(Expanded):
                 place = replace(target, value=owner, slice=index)
                 kept = self.keep(replace(target, value=owner, slice=index, ctx=ast.Load()))
                 value = self.value(node.value)
+            case _:
+                raise AssertionError(ast.dump(node))
         assert isinstance(kept, ast.Name)
         self.out.append(at(ast.AugAssign(store(kept.id, node), node.op, value), node))
         self.out.append(assign_to(place, kept, node))
