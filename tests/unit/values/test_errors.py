@@ -93,7 +93,9 @@ def test_the_traceback_prints_as_where_it_was_raised() -> None:
     assert f'File "{__file__}", line {line}, in raised' in printed
     assert "raise ShopError(4" in printed
     assert "direct cause" in printed
-    assert found.__weft_traceback__ in printed.replace("Traceback (most recent call last):\n", found.__weft_traceback__[:35])  # type: ignore[attr-defined]
+    assert found.__weft_traceback__ in printed.replace(
+        "Traceback (most recent call last):\n", found.__weft_traceback__[:35]
+    )  # type: ignore[attr-defined]
     # It survives more hops, and grows at the outer end when it is raised again.
     try:
         raise again(found)
@@ -109,7 +111,9 @@ def test_the_interpreter_itself_prints_it(tmp_path: Any) -> None:
     script.write_text(
         "from tests.unit.values.test_errors import raised, again\nraise again(raised())\n", encoding="utf-8"
     )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env={"PYTHONPATH": "."}, check=False)
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env={"PYTHONPATH": "."}, check=False
+    )
     assert done.returncode == 1
     assert "in raised" in done.stderr
     assert "noted" in done.stderr

@@ -6,9 +6,11 @@ from typing import Any
 
 from weft_core.errors import DecodeError
 from weft_core.resume.values.decode import Decoder, Node, guarded, parse
-from weft_core.resume.values.encode import Encoder, encode_tree, write
+from weft_core.resume.values.encode import Encoder, checked, encode_tree, write
 from weft_core.resume.values.refusal import Refusal
 from weft_core.resume.values.registry import Externals, Registry
+
+_NOTHING: dict[int, Any] = {}
 
 
 class ValueCodec:
@@ -24,21 +26,28 @@ class ValueCodec:
         self.registry = registry
 
     def _new(self, careful: bool) -> Encoder:
-        return Encoder(self.registry, {}, careful=careful)
+        return Encoder(self.registry, _NOTHING, careful=careful)
 
     def encode(self, value: object, *, what: str = "value") -> str:
         """The text of a value. `what` names it in the error."""
 
-        def make(encoder: Encoder) -> Node:
-            node = encoder.value(value)
-            if encoder.refs:
-                encoder.settle((node,))
-            return node
-
         try:
-            return encode_tree(self._new, make, write)
+            try:
+                # Nearly every value goes this way: no careful look was needed.
+                text = write(self._tree(Encoder(self.registry, _NOTHING), value))
+                if "\\ud" not in text:
+                    return checked(text)
+            except (ValueError, RecursionError):
+                pass
+            return encode_tree(self._new, lambda encoder: self._tree(encoder, value), write)
         except Refusal as refusal:
             raise refusal.error(what) from None
+
+    def _tree(self, encoder: Encoder, value: object) -> Node:
+        node = encoder.value(value)
+        if encoder.refs:
+            encoder.settle((node,))
+        return node
 
     def decode(self, text: str, externals: Externals | None = None) -> Any:
         """A new value equal to the one the text was made of."""

@@ -82,7 +82,8 @@ class Encoder:
 
     def reference(self, key: int, path: list[int]) -> Node:
         """A reference to what the memo holds under `key`, or, with a path, to something inside that large value."""
-        ref: dict[str, Any] = {"$ref": None}
+        # An array counts as one from the start, or the numbers behind it would be wrong.
+        ref: dict[str, Any] = {"$ref": [0, *path] if path else None}
         self.refs.append((ref, key, path))
         return ref
 

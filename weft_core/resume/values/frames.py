@@ -8,14 +8,13 @@ Identity is kept across all frames of the fiber: references count through the lo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from types import CellType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weft_core.errors import DecodeError
 from weft_core.resume.values.codec import ValueCodec
 from weft_core.resume.values.decode import Decoder, Node, as_dict, as_int, as_list, as_str, guarded, parse
-from weft_core.resume.values.encode import Encoder, encode_tree, write
+from weft_core.resume.values.encode import Encoder, checked, encode_tree, write
 from weft_core.resume.values.large_reader import LargeReader
 from weft_core.resume.values.large_values import LargeValues, MentioningEncoder
 from weft_core.resume.values.limits import LARGE_VALUE_BYTES
@@ -29,8 +28,7 @@ _NONE: frozenset[str] = frozenset()
 _ROUNDS_MAX = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncodedFrames:
+class EncodedFrames(NamedTuple):
     """A fiber's frames as text. `used_values` are the digests of the large values the text refers to.
 
     `new_values` holds the text of every one of them: the caller writes those that it does not have.
@@ -67,28 +65,37 @@ class FiberEncoder:
             self._known_for = known_globals
         try:
             if self._large is None:
-                text = self._text(frames, self._new)
+                text = self._small(frames)
                 if len(text) < LARGE_VALUE_BYTES:
-                    return EncodedFrames(text=text, new_values={}, used_values=_NONE)
+                    return EncodedFrames(text, {}, _NONE)
             return self._encode_large(frames)
         except Refusal as refusal:
             raise refusal.error("the frames of this call") from None
+
+    def _small(self, frames: Sequence[FrameImage]) -> str:
+        """The text with everything in line; the path of nearly every step, so written out."""
+        try:
+            encoder = Encoder(self._registry, self._known)
+            text = self._render(frames, self._nodes(encoder, frames))
+            if "\\ud" not in text:
+                return text if len(text) < LARGE_VALUE_BYTES else checked(text)
+        except (ValueError, RecursionError):
+            pass
+        return self._text(frames, self._new)
 
     def _new(self, careful: bool) -> Encoder:
         return Encoder(self._registry, self._known, careful=careful)
 
     def _text(self, frames: Sequence[FrameImage], new: Callable[[bool], Encoder]) -> str:
-        def build(encoder: Encoder) -> list[Node]:
-            return self._nodes(encoder, frames)
+        return encode_tree(new, lambda encoder: self._nodes(encoder, frames), lambda nodes: self._render(frames, nodes))
 
-        def render(nodes: list[Node]) -> str:
-            parts = []
-            for index, frame in enumerate(frames):
-                prefix = self._prefix(frame.unit, frame.point)
-                parts.append(f'{prefix}{write(nodes[2 * index])},"cells":{write(nodes[2 * index + 1])}}}')
-            return f"[{','.join(parts)}]"
-
-        return encode_tree(new, build, render)
+    def _render(self, frames: Sequence[FrameImage], nodes: list[dict[str, Node]]) -> str:
+        parts = []
+        for index, frame in enumerate(frames):
+            prefix = self._prefix(frame.unit, frame.point)
+            cells = nodes[2 * index + 1]
+            parts.append(f'{prefix}{write(nodes[2 * index])},"cells":{write(cells) if cells else "{}"}}}')
+        return f"[{','.join(parts)}]"
 
     def _nodes(self, encoder: Encoder, frames: Sequence[FrameImage]) -> list[Node]:
         encoder.units = [frame.unit for frame in frames]
@@ -156,10 +163,10 @@ class FiberEncoder:
                 texts = {digest: text for value in large.by_id.values() for digest, text in value.texts()}
                 if not texts:
                     self._large = None
-                return EncodedFrames(text=text, new_values=texts, used_values=frozenset(texts))
+                return EncodedFrames(text, texts, frozenset(texts))
             # Values that cannot be kept apart: everything in line, which is always right.
             large.bar_all()
-            return EncodedFrames(text=self._text(frames, self._new), new_values={}, used_values=_NONE)
+            return EncodedFrames(self._text(frames, self._new), {}, _NONE)
         finally:
             large.settle()
 

@@ -125,13 +125,13 @@ class LargeValues:
         """The large value an object lies in, and the path to it there."""
         likely = self._owners.get(id(x))
         if likely is not None and self._holds(likely):
-            inside = likely.where(x, self.part_encoder)
+            inside = likely.where(x, self._blind_encoder)
             if inside is not None:
                 return likely.owner, likely.owner.path(likely, inside)
         for large in self.by_id.values():
             if not large.fixed:
                 for part in large.parts:
-                    inside = part.where(x, self.part_encoder)
+                    inside = part.where(x, self._blind_encoder)
                     if inside is not None:
                         return large, large.path(part, inside)
         return None

@@ -116,7 +116,8 @@ class Registry:
         self.handlers: dict[type, Any] = {}
         self.version = 0
         self._globals: dict[int, tuple[object, str, dict[str, Any]]] = {}
-        self._globals_mark: tuple[int, ...] = ()
+        self._globals_mark = -1
+        self._watched: list[dict[str, Any]] = []
         self._codes: dict[int, tuple[Any, Unit, str]] = {}
         self._codes_count = -1
 
@@ -169,7 +170,8 @@ class Registry:
     def _changed(self) -> None:
         self.version += 1
         self.handlers.clear()
-        self._globals_mark = ()
+        self._globals_mark = -1
+        self._watched = []
 
     # --- asking ----------------------------------------------------------------------------------------------------
 
@@ -252,16 +254,15 @@ class Registry:
 
         Made anew when a module was imported or a global came or went.
         """
-        mark = (len(sys.modules), *[len(vars(module)) for module in self._mark_modules()])
-        if mark != self._globals_mark:
+        mark = len(sys.modules)
+        for names in self._watched:
+            mark += len(names)
+        if mark != self._globals_mark or len(self._watched) != len(self.modules):
             self._globals = _index_globals(self._app_modules())
-            self._globals_mark = mark
-            self.version += 1
+            found = map(sys.modules.get, self.modules)
+            self._watched = [vars(module) if isinstance(module, ModuleType) else {} for module in found]
+            self._globals_mark = len(sys.modules) + sum(map(len, self._watched))
         return self._globals
-
-    def _mark_modules(self) -> list[ModuleType]:
-        found = map(sys.modules.get, self.modules)
-        return [module for module in found if module is not None]
 
     def _app_modules(self) -> list[tuple[str, ModuleType]]:
         first = [(name, sys.modules[name]) for name in self.modules if name in sys.modules]
