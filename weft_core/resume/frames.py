@@ -48,21 +48,21 @@ def capture(coroutine: Coroutine[Any, Any, Any]) -> list[FrameImage]:
         except KeyError:
             frames.append(_unstarted(unit, variables))
             return frames
-        values = {}
-        for name in unit.locals_at[point]:
-            try:
-                values[name] = variables[name]
-            except KeyError:
-                pass
+        wanted, take = unit.locals_at[point]
+        try:
+            values = dict(zip(wanted, take(variables), strict=True))
+        except KeyError:  # some of them are unbound
+            values = {name: variables[name] for name in wanted if name in variables}
         if unit.recipes_at[point]:
             names = unit.function.__globals__
             for name, chain in unit.recipes_at[point]:
                 if name in values and values[name] is resolve(names, chain):
                     del values[name]
-        cells = {}
         if unit.cells_at[point]:
             closure = variables[CELLS]
             cells = {name: closure[index] for name, index in unit.cells_at[point]}
+        else:
+            cells = {}
         frames.append(FrameImage(unit, point, values, cells))
         current = current.cr_await
     if type(current) is not GeneratorType or current.gi_code is not LEAF:

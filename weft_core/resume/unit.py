@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Callable, Coroutine, Mapping
+from operator import itemgetter
 from types import CellType, CodeType, CoroutineType, FunctionType
 from typing import Any
 
-from weft_core.errors import UnsupportedConstruct
+from weft_core.errors import CodeChanged, UnsupportedConstruct
 from weft_core.resume.compiler import assemble as assembling
 from weft_core.resume.compiler.assemble import assemble, passed, prologue
 from weft_core.resume.compiler.expressions import Scope
@@ -26,6 +27,9 @@ FORMAT = 1
 """Version of the compiler's output as checkpoints see it: point numbers, hidden names, what they mean."""
 
 _FUTURE_ANNOTATIONS = 0x1000000
+
+Taker = Callable[[Any], tuple[Any, ...]]
+"""Takes the values of a fixed list of names out of a mapping."""
 
 UNITS: dict[int, Unit] = {}
 """Every unit by the id of its body's code, which the unit keeps alive."""
@@ -72,7 +76,7 @@ class Unit:
     function: Callable[..., Any]
     body: CodeType
     local_codes: dict[str, CodeType]
-    locals_at: tuple[tuple[str, ...], ...]
+    locals_at: tuple[tuple[tuple[str, ...], Taker], ...]
     cells_at: tuple[tuple[tuple[str, int], ...], ...]
     recipes_at: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...]
 
@@ -160,7 +164,7 @@ class Unit:
             plain.append(tuple(name for name in live if name not in captured))
             found.append(tuple((name, _dotted(recipes[name])) for name in live if name in recipes))
         self.points = tuple(points)
-        self.locals_at = ((), *plain)
+        self.locals_at = tuple((names, _taker(names)) for names in ((), *plain))
         self.recipes_at = ((), *found)
 
     def _bind(self, entry: CodeType, function: FunctionType, tree: ast.AsyncFunctionDef) -> None:
@@ -207,6 +211,11 @@ class Unit:
         for name, chain in self.recipes_at[point]:
             if name not in variables:
                 variables[name] = resolve(self.function.__globals__, chain)
+                if variables[name] is _MISSING:
+                    raise CodeChanged(
+                        f"{self.filename}:{self.points[point - 1].line}: {self.name!r} waits in the middle of a call of "
+                        f"{'.'.join(chain)!r}, which is not there any more; bring it back"
+                    )
         state = (point, [inner], variables)
         if self._captured:
             made: CoroutineType[Any, Any, Any] = function(function.__closure__, state, *self._blank)
@@ -215,6 +224,12 @@ class Unit:
         keywords[assembling.STATE] = state
         made = function(*self._blank, **keywords)
         return made
+
+
+def _taker(names: tuple[str, ...]) -> Taker:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda variables: tuple(variables[name] for name in names)
 
 
 _MISSING = object()
