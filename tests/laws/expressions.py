@@ -26,7 +26,7 @@ class Expressions:
         self.begin_function()
 
     def begin_function(self) -> None:
-        self.ints = list(NAMES)
+        self.ints = [*NAMES[:3] * 12, NAMES[3]]
         self.functions: list[str] = []
         self.sync = 0
         self.quiet = 0
@@ -66,7 +66,7 @@ class Expressions:
     def some_name(self, walrus: bool = False) -> str:
         if self.globals_here and self.maybe(0.15):
             return "g0"
-        return self.random.choice(NAMES[:3] if self.maybe(0.8) else NAMES)
+        return self.random.choice(NAMES[:3] if self.maybe(0.97) else NAMES)
 
     # --- awaits ---------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from tests.laws.expressions import Expressions
 
 DEPTH_MAX = 4
 STATEMENTS_MAX = 4
-BUDGET = 22
+BUDGET = 12
 """Statements in a function, about."""
 
 
@@ -99,17 +99,36 @@ class Generator(Expressions):
                 self.line(f"x{i} = {self.random.choice(['p0', 'q0', str(i), 't(%d)' % self.site()])}")
             self.line(f"if more({self.site()}): x2 = 9")
             self.line("l0 = [1, 2, 3]")
-            self.budget = BUDGET if name == "main" else BUDGET // 3
             self.line("l1 = list(kw.values())")
             self.line("b0 = Box(1, [4, 5])")
-            self.statements(DEPTH_MAX)
+            self.part()
             if self.maybe(0.3):
                 self.nested_function()
-            self.statements(DEPTH_MAX)
+            self.part()
             if self.maybe(0.9):
-                self.line(f"return ({self.some_int(2)}, {', '.join(self.random.sample(self.ints, 2))}, l0, b0)")
+                self.line(f"return ({self.some_int(2)}, {', '.join(self.random.sample(['x0', 'x1', 'x2', 'p0', 'q0'], 2))}, l0, b0)")
         self.loops, self.handlers = outer
         self.globals_here = False
+
+    def part(self) -> None:
+        """Half of a function; often what it raises is caught, so that the other half is reached too."""
+        if self.has_class and self.maybe(0.6):
+            self.line("x1 = first(await K().m(x0, q0=x1))")
+        self.budget = (BUDGET if self.current == "main" else BUDGET // 2) // 2
+        if self.self_name:
+            self.line(f"x0 = {self.own(2)}")
+        if self.maybe(0.3):
+            return self.statements(DEPTH_MAX)
+        for _ in range(2):
+            self.line("try:")
+            self.body(DEPTH_MAX, "try")
+            self.line("except (Exception, Cancelled) as e9:")
+            with self.block("except as"):
+                self.handlers.append("e9")
+                self.line(f"note({self.site()}, e9)")
+                if self.maybe(0.3):
+                    self.statement(1)
+                self.handlers.pop()
 
     # --- writing --------------------------------------------------------------------------------------------------------
 
@@ -151,6 +170,9 @@ class Generator(Expressions):
     # --- simple statements ----------------------------------------------------------------------------------------------
 
     def assignment(self, depth: int) -> None:
+        if self.globals_here and self.maybe(0.5):
+            with self.inside("global"):
+                return self.line(f"g0 = {self.some_int(depth)}")
         with self.inside("assign"):
             self.line(f"{self.some_name()} = {self.some_int(depth)}")
 
@@ -265,7 +287,6 @@ class Generator(Expressions):
             self.line(f"{self.some_name()} = first(await c0)")
 
     def leave(self, depth: int) -> None:
-        test = self.some_test(1)
         kinds = []
         if self.starred == 0:
             kinds.append("return")
@@ -275,6 +296,7 @@ class Generator(Expressions):
             return self.assignment(depth)
         kind = self.random.choice(kinds)
         with self.inside(kind):
+            test = self.some_test(1)
             value = f" {self.some_int(depth)}" if kind == "return" and self.maybe(0.8) else ""
             self.line(f"if {test}:")
             with self.block("if"):

@@ -15,7 +15,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from tests.laws.generate import Program
-from tests.laws.state import STATE, OutOfFuel
+from tests.laws.state import _MERGED, STATE, OutOfFuel, kind_of, said
 from weft_core.resume import Unit, capture, compile_unit, drop, restore
 from weft_core.resume.values import FiberEncoder, Registry, ValueCodec
 
@@ -126,7 +126,7 @@ def answer(world: World, operation: Any, seed: int) -> tuple[bool, Any]:
         return False, StopAsyncIteration()
     if operation.kind in ("yes", "no"):
         return True, operation.kind == "yes"
-    which = STATE.chance(("answer", site), 22)
+    which = STATE.chance(("answer", site), 60)
     if which == 0:
         return False, names.Problem(site, "asked")
     if which == 1:
@@ -248,10 +248,9 @@ def describe(error: BaseException | None, depth: int = 0) -> str:
     """Type, args, group, cause and context of an exception."""
     if error is None or depth > 6:
         return "-"
-    name = type(error).__qualname__
-    arguments = show(error.args)
-    if isinstance(error, NameError):  # a captured variable is free in compiled code: Python words that differently
-        name, arguments = "NameError", arguments.split("'")[1] if "'" in arguments else arguments
+    name, arguments = kind_of(error), show(error.args)
+    if isinstance(error, NameError):
+        arguments = said(error)
     if isinstance(error, BaseExceptionGroup):
         inside = ", ".join(describe(e, depth + 1) for e in error.exceptions)
         arguments = f"{error.message!r} [{inside}]"
@@ -276,6 +275,7 @@ def show(value: Any) -> str:
 
 
 def _without_addresses(text: str) -> str:
+    text = _MERGED.sub("got multiple values", text).replace(COMPILED.name, PLAIN.name)
     while " at 0x" in text:
         before, _, after = text.partition(" at 0x")
         text = before + after.lstrip("0123456789abcdefABCDEF")

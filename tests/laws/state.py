@@ -5,6 +5,7 @@ The same for every world, and never captured: an effect happened, whatever is re
 
 from __future__ import annotations
 
+import re
 import zlib
 
 TRACE_MAX = 4_000
@@ -46,3 +47,29 @@ class State:
 
 
 STATE = State()
+
+
+def said(error: BaseException | None) -> str:
+    """An exception's arguments as text, without the words in which compiled code is known to differ.
+
+    A captured variable is free in compiled code, and Python has other words for one that is unbound; `**` that is
+    unpacked before an `await` is merged before the call is made.
+    """
+    if error is None:
+        return ""
+    text = repr(error.args)
+    if isinstance(error, NameError):
+        return plain_name(text.split("'")[1]) if "'" in text else text
+    return _MERGED.sub("got multiple values", text)
+
+
+def plain_name(name: str) -> str:
+    """A name of the source, without what the compiler put in front to keep the target of a comprehension apart."""
+    return name.rpartition(".")[2]
+
+
+def kind_of(error: BaseException | None) -> str:
+    return "NameError" if isinstance(error, NameError) else type(error).__name__
+
+
+_MERGED = re.compile(r"[\w.]+\(\) got multiple values")

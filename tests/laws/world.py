@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.laws.state import STATE
+from tests.laws.state import STATE, kind_of, said
 from weft_core.resume import Operation
 
 if "unit" not in globals():
@@ -96,7 +96,7 @@ def show(site: int, *args: Any, **kwargs: Any) -> int:
 
 
 def note(site: int, error: BaseException | None) -> None:
-    STATE.effect((site, type(error).__name__, repr(error.args) if error is not None else ""))
+    STATE.effect((site, kind_of(error), said(error)))
 
 
 @dataclass
@@ -196,7 +196,7 @@ class Room:
         return self.site
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
-        STATE.effect((self.site, "exit", kind and kind.__name__, repr(error), trace is None))
+        STATE.effect((self.site, "exit", kind and kind_of(error), said(error), trace is None))
         return self.swallow
 
 
@@ -214,7 +214,7 @@ class UnitRoom:
 
     @unit
     async def __aexit__(self, kind: Any, error: Any, trace: Any) -> bool:
-        STATE.effect((self.site, "aexit", kind and kind.__name__, repr(error)))
+        STATE.effect((self.site, "aexit", kind and kind_of(error), said(error)))
         await op(self.site)
         return self.swallow
 
@@ -231,7 +231,7 @@ class OpRoom:
         return op(self.site)
 
     def __aexit__(self, kind: Any, error: Any, trace: Any) -> Any:
-        STATE.effect((self.site, "aexit", kind and kind.__name__, repr(error)))
+        STATE.effect((self.site, "aexit", kind and kind_of(error), said(error)))
         return Op("yes" if self.swallow else "no", self.site, ())
 
 
