@@ -59,6 +59,7 @@ class RunInfo:
 
     @classmethod
     def of(cls, record: RunRecord, status: Status | None = None) -> RunInfo:
+        """What a record shows; `status` where more is known than the record says (`waiting`)."""
         return cls(
             id=record.id,
             workflow=record.workflow,

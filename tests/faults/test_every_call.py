@@ -22,7 +22,7 @@ _tally = Tally()
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
 def test_every_fault_at_every_call_and_some_second_deaths(scenario: Scenario) -> None:
-    asyncio.run(explore(scenario, _tally, again_every=40))
+    asyncio.run(explore(scenario, _tally, again_every=97))
 
 
 def test_the_number_of_points_tried_does_not_drop() -> None:

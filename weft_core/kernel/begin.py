@@ -87,7 +87,7 @@ def encode_call(machine: Machine, child: Fiber, call: Any) -> None:
     """Make `child` the fiber that will run an unstarted call of a resumable function. Arguments are copied."""
     child.encoder = FiberEncoder(machine.codec, machine.externals)
     encoded = child.encoder.encode(capture(call))
-    machine.keep_values(child, encoded)
+    machine.large.keep(child, encoded)
     child.frames = encoded.text
     drop(call)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -39,6 +39,10 @@ _NOTHING: Any = MappingProxyType({})
 """The empty mapping that all empty fields share: one `Changes` is made for every turn of every run."""
 
 
+def _nothing() -> Any:
+    return _NOTHING
+
+
 @dataclass(slots=True, kw_only=True)
 class Changes:
     """Rows to write and to delete (None), what to do after the commit, and where the run then stands.
@@ -48,13 +52,13 @@ class Changes:
     """
 
     record: str | None = None
-    fibers: Mapping[str, str | None] = _NOTHING
+    fibers: Mapping[str, str | None] = field(default_factory=_nothing)
     timers_clear: Collection[tuple[int, str]] = ()
     timers_set: Collection[tuple[int, str]] = ()
-    values: Mapping[str, str | None] = _NOTHING
+    values: Mapping[str, str | None] = field(default_factory=_nothing)
     state: str | None = None
     consumed: Sequence[int] = ()
-    history: Mapping[int, str] = _NOTHING
+    history: Mapping[int, str] = field(default_factory=_nothing)
     dispatch: Sequence[Dispatch] = ()
     abort: Sequence[tuple[str, str]] = ()
     logs: Sequence[LogLine] = ()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
-from weft_core.errors import DeclarationError
+from weft_core.errors import DeclarationError, UnknownActivity
 from weft_core.kernel.operations import (
     Branches,
     EnterTimeout,
@@ -18,19 +18,26 @@ from weft_core.kernel.operations import (
     Sleep,
     WaitForSignal,
 )
+from weft_core.model.app import Activity, Resumable
 from weft_core.model.durations import Duration, instant_ms, milliseconds, to_datetime
 from weft_core.model.retry import Retry
 from weft_core.resume import Operation, unit_of
 
 if TYPE_CHECKING:
     from weft_core.kernel.machine import Machine
-    from weft_core.model.app import Activity
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 BRANCHES_MAX = 100_000
 """Branches of one `ctx.all`, `race` or `settled`, and items of one `ctx.map`."""
+
+
+def tasks_of() -> Any:
+    """The module of background branches; it makes `Task`s, so it can only be imported once this one is there."""
+    from weft_core.kernel import tasks
+
+    return tasks
 
 
 class _Missing:
@@ -90,12 +97,12 @@ class Task(Operation[Any]):
     @property
     def done(self) -> bool:
         """Whether it has ended, one way or another."""
-        return self.outcome is not None or self.context._machine.task_done(self.id)
+        return self.outcome is not None or tasks_of().done(self.context._machine, self.id)
 
     def cancel(self, reason: str = "cancelled by the workflow") -> None:
         """Ask it to stop: `Cancelled` is raised inside it, its `finally` blocks run. Does nothing once it ended."""
         if self.outcome is None:
-            self.context._machine.cancel_task(self.id, reason)
+            tasks_of().cancel(self.context._machine, self.id, reason)
 
     def __repr__(self) -> str:
         return f"<Task {self.id}>"
@@ -202,7 +209,7 @@ class Context:
         `UnknownActivity` when the app has none of that name.
         """
         return RunActivity(
-            self._machine.activity_name(activity),
+            activity_name(self._machine, activity),
             args,
             kwargs,
             retry,
@@ -261,11 +268,11 @@ class Context:
         listed = list(items)
         if len(listed) > BRANCHES_MAX:
             raise DeclarationError(f"ctx.map takes at most {BRANCHES_MAX:,} items (BRANCHES_MAX), not {len(listed):,}")
-        return MapItems(self._machine.map_target(target), listed, _limit(limit))
+        return MapItems(_map_target(self._machine, target), listed, _limit(limit))
 
     def start(self, branch: Any) -> Task:
         """Start a branch in the background. It begins at the next `await`, and is cancelled when the run ends first."""
-        return self._machine.start_task(branch)
+        return cast(Task, tasks_of().start(self._machine, branch))
 
     def timeout(self, duration: Duration) -> Timeout:
         """`async with ctx.timeout("5m"):` — raises `TimeoutError` inside the block when the time is over."""
@@ -298,4 +305,18 @@ def _limit(limit: int | None) -> int | None:
     return limit
 
 
-MapTarget = Callable[..., Any]
+def activity_name(machine: Machine, activity: Any) -> str:
+    """The name of an activity given by object or name. Raises `UnknownActivity`."""
+    if isinstance(activity, str):
+        return machine.find_activity(activity).name
+    if not isinstance(activity, Activity):
+        raise UnknownActivity(
+            f"{activity!r} is not an activity: decorate the function with @app.activity and pass it, or its name"
+        )
+    return machine.find_activity(activity.name).name
+
+
+def _map_target(machine: Machine, target: Any) -> str:
+    if isinstance(target, Resumable):
+        return f"unit:{target.name}"
+    return f"activity:{activity_name(machine, target)}"

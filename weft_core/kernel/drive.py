@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from weft_core.errors import Cancelled, CheckpointError, NotDurable, WeftError
-from weft_core.kernel import branches
+from weft_core.kernel import branches, tasks
 from weft_core.kernel.begin import wait_for
 from weft_core.kernel.context import Outcome
 from weft_core.kernel.fibers import Fiber, Scope
@@ -95,14 +95,14 @@ def _park(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], o
         for child in made:
             machine.release(child)
         raise
-    machine.keep_values(fiber, encoded)
+    machine.large.keep(fiber, encoded)
     fiber.coroutine = coroutine
     fiber.frames = encoded.text
     fiber.wait = wait
     for child in made:
         machine.fibers[child.id] = child
         machine.touch(child)
-    machine.begin_tasks()
+    tasks.begin_new(machine)
     branches.begin(machine, fiber)
     pending = machine.interrupt_next.pop(fiber.id, None)
     if pending is not None:
@@ -132,7 +132,7 @@ def _received(machine: Machine, kind: str, payload: Any) -> tuple[Any, BaseExcep
             return settled, None
         case "joined":
             fiber_id, text = payload
-            machine.remember_task(fiber_id, text)
+            tasks.remember(machine, fiber_id, text)
             return machine.open_outcome(text)
         case "interrupt":
             return None, cancelled(payload)
@@ -169,7 +169,7 @@ def revive(machine: Machine, fiber: Fiber) -> Coroutine[Any, Any, Any]:
     assert fiber.frames is not None
     if fiber.encoder is None:
         fiber.encoder = FiberEncoder(machine.codec, machine.externals)
-    frames = fiber.encoder.decode(fiber.frames, machine.load_value)
+    frames = fiber.encoder.decode(fiber.frames, machine.large.load)
     coroutine = restore(frames)
     fiber.coroutine = coroutine
     return coroutine

@@ -10,19 +10,19 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from weft_core.errors import Cancelled, CheckpointError, DecodeError, UnknownActivity
-from weft_core.kernel import branches, commands, timers
-from weft_core.kernel.begin import encode_call, wait_for
+from weft_core.errors import Cancelled, CheckpointError, DecodeError
+from weft_core.kernel import branches, commands, tasks, timers
 from weft_core.kernel.changes import Changes, Dispatch, LogLine
-from weft_core.kernel.context import Context, Task, check_branch
+from weft_core.kernel.context import Context, Task
 from weft_core.kernel.drive import cancelled, drive
 from weft_core.kernel.fibers import ROOT, Fiber
+from weft_core.kernel.large import LargeValues
 from weft_core.kernel.records import HISTORY_MAX, InboxRow, RunRecord, dump, quoted
 from weft_core.kernel.waits import ActivityWait, Interrupt, SignalWait
-from weft_core.model.app import Activity, App, Resumable
-from weft_core.resume import Operation, Unit
+from weft_core.model.app import Activity, App
+from weft_core.resume import Unit
 from weft_core.resume import drop as drop_coroutine
-from weft_core.resume.values import EncodedFrames, Externals
+from weft_core.resume.values import Externals
 
 LOG_LINE_MAX = 2_000
 """Characters kept of one line a workflow logs."""
@@ -64,9 +64,7 @@ class Machine:
         self.record_changed = False
         self._state_text = "{}"
         self._stored_state_text = "{}"
-        self._values: dict[str, str] = {}
-        self._value_uses: dict[str, int] = {}
-        self._value_changes: dict[str, str | None] = {}
+        self.large = LargeValues({})
         self._consumed: list[int] = []
         self._history: dict[int, str] = {}
         self._history_count = record.history_count
@@ -88,7 +86,7 @@ class Machine:
     ) -> Machine:
         """The machine of a stored run. Raises `DecodeError` for damaged rows; nothing of the workflow runs."""
         machine = cls(record, app, find_activity=find_activity, patient=patient)
-        machine._values = values
+        machine.large = LargeValues(values)
         if state is not None:
             loaded = app.codec.decode(state)
             if not isinstance(loaded, dict):
@@ -99,8 +97,7 @@ class Machine:
             fiber, history = Fiber.from_json(fiber_id, text)
             machine.fibers[fiber_id] = fiber
             machine._history_count = max(machine._history_count, history)
-            for digest in fiber.values:
-                machine._value_uses[digest] = machine._value_uses.get(digest, 0) + 1
+            machine.large.count(fiber.values)
             if fiber.due is not None:
                 machine.due[fiber_id] = fiber.due
         if not record.closed and record.started_at is not None and record.timeout_at is not None:
@@ -182,25 +179,17 @@ class Machine:
             fiber, kind, payload = queue.popleft()
             drive(self, fiber, kind, payload)
             if self.new_tasks:
-                self.begin_tasks()
+                tasks.begin_new(self)
 
     def _close_if_ended(self) -> None:
         root = self.fibers.get(ROOT)
         if root is None or root.outcome is None:
             return
-        live = [f for f in self.fibers.values() if f.outcome is None]
-        while live:
-            # Background branches do not outlive the run; their `finally` blocks run first, and may wait.
-            before = len(self.queue)
-            for fiber in live:
-                if fiber.task and not fiber.stopped:
-                    fiber.stopped = True
-                    self.touch(fiber)
-                    branches.interrupt(self, fiber, Interrupt(reason="the run has ended"))
-            if len(self.queue) == before:
-                return
+        # Background branches do not outlive the run; their `finally` blocks run first, and may wait.
+        while tasks.stop_all(self):
             self._drain()
-            live = [f for f in self.fibers.values() if f.outcome is None]
+        if any(fiber.outcome is None for fiber in self.fibers.values()):
+            return
         outcome = root.outcome
         if self.record.timing_out:
             self.close("timed_out", "the run's timeout is over", outcome)
@@ -255,7 +244,7 @@ class Machine:
         """The fiber is gone: its row, timer and values go with this turn."""
         self._moved[fiber.id] = None
         self.due.pop(fiber.id, None)
-        self._drop_values(fiber.values)
+        self.large.drop(fiber.values)
         fiber.values = frozenset()
         fiber.due = None
         if fiber.coroutine is not None:
@@ -309,7 +298,7 @@ class Machine:
         fiber.wait = None
         fiber.scopes = []
         fiber.queued = False
-        self._drop_values(fiber.values)
+        self.large.drop(fiber.values)
         fiber.values = frozenset()
         self.interrupt_next.pop(fiber.id, None)
         self.touch(fiber)
@@ -321,97 +310,14 @@ class Machine:
             return self.codec.decode(text[6:-1]), None
         return None, self.codec.decode_error(text[9:-1].removesuffix(',"cancelled":true'))
 
-    # --- tasks -------------------------------------------------------------------------------------------------------
-
-    def start_task(self, branch: Any) -> Task:
-        check_branch(branch)
-        parent = self.current
-        if parent is None:
-            raise CheckpointError("ctx.start works while the workflow runs, not from a callback")
-        if isinstance(branch, Task):
-            return branch
-        child = Fiber(f"{parent.id}.{parent.next_number()}", task=True)
-        child.queued = True
-        made: list[Fiber] = []
-        if isinstance(branch, Operation):
-            child.wait = wait_for(self, child, branch, made)
-        else:
-            encode_call(self, child, branch)
-        for fiber in (child, *made):
-            self.fibers[fiber.id] = fiber
-            self.touch(fiber)
-        self.new_tasks.append(child)
-        return Task(self.context, child.id)
-
-    def begin_tasks(self) -> None:
-        tasks, self.new_tasks = self.new_tasks, []
-        for fiber in tasks:
-            if fiber.queued and fiber.outcome is None:
-                branches.begin(self, fiber)
-
-    def task_done(self, fiber_id: str) -> bool:
-        fiber = self.fibers.get(fiber_id)
-        return fiber is None or fiber.outcome is not None
-
-    def cancel_task(self, fiber_id: str, reason: str) -> None:
-        fiber = self.fibers.get(fiber_id)
-        if fiber is not None:
-            branches.interrupt(self, fiber, Interrupt(reason=reason))
-
-    def remember_task(self, fiber_id: str, outcome: str) -> None:
-        """A join consumed the task's row; the handles that live in this run answer from the outcome they now hold."""
-        for task in self.handles.pop(fiber_id, ()):
-            task.outcome = outcome
-
     # --- values, state, names ----------------------------------------------------------------------------------------
-
-    def keep_values(self, fiber: Fiber, encoded: EncodedFrames) -> None:
-        """Account for the large values a fiber's frames refer to: write new ones, delete those nobody uses."""
-        used = encoded.used_values
-        if used == fiber.values:
-            return
-        for digest in used - fiber.values:
-            uses = self._value_uses.get(digest, 0)
-            self._value_uses[digest] = uses + 1
-            if uses == 0 and digest in encoded.new_values:
-                self._value_changes[digest] = encoded.new_values[digest]
-        self._drop_values(fiber.values - used)
-        fiber.values = used
-
-    def _drop_values(self, digests: frozenset[str]) -> None:
-        for digest in digests:
-            self._value_uses[digest] -= 1
-            if not self._value_uses[digest]:
-                del self._value_uses[digest]
-                self._value_changes[digest] = None
-
-    def load_value(self, digest: str) -> str:
-        """The text of a stored large value."""
-        text = self._values.get(digest) or self._value_changes.get(digest)
-        if text is None:
-            raise DecodeError(f"the large value {digest} of run {self.record.id!r} is missing from the store")
-        return text
 
     def encode_state(self) -> None:
         if self.state or self._state_text != "{}":
             self._state_text = self.codec.encode(self.state, what="ctx.state")
 
-    def activity_name(self, activity: Any) -> str:
-        if isinstance(activity, str):
-            return self.find_activity(activity).name
-        name = getattr(activity, "name", None)
-        if not isinstance(activity, Activity) or name is None:
-            raise UnknownActivity(
-                f"{activity!r} is not an activity: decorate the function with @app.activity and pass it, or its name"
-            )
-        return self.find_activity(activity.name).name
-
-    def map_target(self, target: Any) -> str:
-        if isinstance(target, Resumable):
-            return f"unit:{target.name}"
-        return f"activity:{self.activity_name(target)}"
-
     def find_unit(self, name: str) -> Unit:
+        """A resumable function of the app by name, for the branches of a map."""
         found = self.app.resumables.get(name) or self.app.workflows.get(name)
         if found is None:
             raise DecodeError(f"app {self.app.name!r} no longer has the resumable function {name!r}")
@@ -466,7 +372,7 @@ class Machine:
         result.fibers = {
             fiber_id: None if fiber is None else fiber.to_json(count) for fiber_id, fiber in self._moved.items()
         }
-        result.values = self._value_changes
+        result.values = self.large.changes
         result.dispatch = [self._dispatch(fiber_id) for fiber_id in self.dispatch]
         result.parked = self.activity_count == 0 or self.record.status == "suspended"
         return result
@@ -497,10 +403,8 @@ class Machine:
         self._moved = {}
         if self._stored_due or self.due:
             self._stored_due = dict(self._armed())
-        if self._value_changes and any(f.queued and f.frames for f in self.fibers.values()):
-            # Branches that have not begun will be made from their text, large values included.
-            self._values.update({d: t for d, t in self._value_changes.items() if t is not None})
-        self._value_changes = {}
+        if self.large.changes:
+            self.large.committed(needed_later=any(f.queued and f.frames for f in self.fibers.values()))
         self._consumed = []
         self._history = {}
         self._logs = []
