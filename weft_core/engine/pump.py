@@ -18,6 +18,7 @@ from weft_core.engine.loader import Loaded, load_run, refresh_inbox
 from weft_core.engine.parking import Parking, fenced
 from weft_core.engine.rows import RunKeys, add_changes
 from weft_core.engine.submissions import Submissions
+from weft_core.engine.waiters import Waiters
 from weft_core.errors import Conflict, StoreError, StoreOwned, WeftError
 from weft_core.kernel import results
 from weft_core.kernel.changes import Changes
@@ -73,8 +74,7 @@ class Pump:
         self._loaded: dict[str, Loaded] = {}
         self._parked: dict[str, None] = {}
         self._todo: dict[str, bool] = {}
-        self._closed_waiters: dict[str, list[asyncio.Future[None]]] = {}
-        self._idle_waiters: list[asyncio.Future[None]] = []
+        self._waiters = Waiters()
         self._wake = asyncio.Event()
         self._hinted = True
         self._next_due: int | None = 0
@@ -110,15 +110,13 @@ class Pump:
 
     def wait_closed(self, run_id: str) -> asyncio.Future[None]:
         """A future that is set when a commit of this engine closes or parks the run."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._closed_waiters.setdefault(run_id, []).append(future)
+        future = self._waiters.wait_closed(run_id)
         self._tell_if_ended()
         return future
 
     def wait_idle(self) -> asyncio.Future[None]:
         """A future that is set when no run can move until time passes, an attempt ends or something arrives."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._idle_waiters.append(future)
+        future = self._waiters.wait_idle()
         self._wake.set()
         self._tell_if_ended()
         return future
@@ -179,7 +177,7 @@ class Pump:
                     self._next_due = 0
                     continue
                 if not worked and not self._wake.is_set():
-                    self._settle_idle()
+                    self._waiters.tell_idle()
                     self._arm()
                     await self._wake.wait()
                     yielded = self.host.now_ms()
@@ -196,7 +194,7 @@ class Pump:
             self._fail_waiters()
 
     async def _pause(self, seconds: float) -> None:
-        self._settle_idle()  # nothing moves until time passes
+        self._waiters.tell_idle()  # nothing moves until time passes
         self._wake.clear()
         undo = self.host.call_at(self.host.now_ms() + int(seconds * 1000), self._wake.set)
         await self._wake.wait()
@@ -293,7 +291,7 @@ class Pump:
             return None
         if loaded is None:
             await self.parking.clear_ready(run_id)
-            self._tell_closed(run_id)
+            self._waiters.tell_closed(run_id)
             return None
         self.parking.leave(run_id)
         self._loaded[run_id] = loaded
@@ -381,7 +379,7 @@ class Pump:
             if change.closed:
                 self._attempts.abort_run(run_id)
                 self._forget(run_id)
-                self._tell_closed(run_id)
+                self._waiters.tell_closed(run_id)
                 continue
             loaded.machine.committed()
             if change.parked:
@@ -406,7 +404,7 @@ class Pump:
     async def _park(self, run_id: str, error: WeftError) -> None:
         self._forget(run_id)
         await self.parking.park(run_id, error)
-        self._tell_closed(run_id)
+        self._waiters.tell_closed(run_id)
 
     def _wake_up(self) -> None:
         self._wake.set()
@@ -424,35 +422,13 @@ class Pump:
         if loaded is not None:
             loaded.machine.forget()
 
-    def _tell_closed(self, run_id: str) -> None:
-        for future in self._closed_waiters.pop(run_id, ()):
-            if not future.done():
-                future.set_result(None)
-
-    def _settle_idle(self) -> None:
-        waiters, self._idle_waiters = self._idle_waiters, []
-        for future in waiters:
-            if not future.done():
-                future.set_result(None)
-
     def _tell_if_ended(self) -> None:
         """Nobody may wait for a loop that is over."""
         if self._ended:
             self._fail_waiters()
 
     def _fail_waiters(self) -> None:
-        error = self.failure or StoreError("the engine has stopped")
-        waiting = [*self._idle_waiters, *self._submissions.withdraw()]
-        for futures in self._closed_waiters.values():
-            waiting += futures
-        self._idle_waiters, self._closed_waiters = [], {}
-        for future in waiting:
-            if not future.done():
-                if isinstance(error, asyncio.CancelledError):
-                    future.cancel()
-                else:
-                    future.set_exception(error)
-                    future.exception()  # those who still wait get it; nobody else needs a warning
+        self._waiters.fail(self.failure or StoreError("the engine has stopped"), self._submissions.withdraw())
 
     def _arm(self) -> None:
         if self._disarm is not None:
