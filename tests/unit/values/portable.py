@@ -99,8 +99,9 @@ async def program() -> Any:
         finally:
             out.append(dice.random())
     rest = [list(it) for it in iterators]
+    shown = [v for v in values if not isinstance(v, (set, frozenset)) and v is not double]
     return [
-        repr([list(v.items()) if isinstance(v, dict) else v for v in values if not isinstance(v, (set, frozenset)) and v is not double]),
+        repr([list(v.items()) if isinstance(v, dict) else v for v in shown]),
         values[-5] is double and values[-6] is len,  # type: ignore[comparison-overlap]
         repr(sorted(values[8])), shared[1] is shared, row is big[1_500], total, out,  # type: ignore[arg-type, index]
         repr(firsts[:15]), repr([r for r in rest if len(r) == 2]), len(rest), len(big),

@@ -55,7 +55,7 @@ def test_an_error_comes_back_exactly(error: BaseException) -> None:
 def raised() -> BaseException:
     try:
         try:
-            {}["missing"]  # noqa: B018
+            {}["missing"]
         except KeyError as error:
             error.add_note("inner note")
             raise ShopError(4, hint="h") from error
