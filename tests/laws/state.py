@@ -28,10 +28,12 @@ class State:
         self.trace: list[object] = []
         self.asked: dict[object, int] = {}
         self.frozen = False
+        self.violations: list[str] = []
 
     def effect(self, what: object) -> None:
         if self.frozen:
-            raise AssertionError(f"user code ran where none may run: {what}")
+            self.violations.append(f"user code ran where none may run: {what}")
+            raise OutOfFuel
         self.trace.append(what)
         if len(self.trace) > TRACE_MAX:
             raise OutOfFuel

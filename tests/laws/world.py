@@ -99,7 +99,7 @@ def note(site: int, error: BaseException | None) -> None:
     STATE.effect((site, kind_of(error), said(error)))
 
 
-@dataclass
+@dataclass(unsafe_hash=True)
 class V:
     """A value that notes what is done with it."""
 

@@ -23,6 +23,7 @@ from weft_core.errors import DecodeError, NotDurable
 from weft_core.resume.values.decode import FILLERS, MAKERS, RESOLVERS, Decoder, as_dict, as_list, as_str
 from weft_core.resume.values.encode import NODES, Encoder, Node
 from weft_core.resume.values.refusal import Refusal, type_name
+from weft_core.resume.values.registry import has_unit
 from weft_core.resume.values.types.builtin import check_keys
 
 _METHOD_MODULES = frozenset({"builtins", "collections", "datetime", "decimal", "fractions", "random", "re", "uuid"})
@@ -194,7 +195,9 @@ def _method(encoder: Encoder, x: MethodType) -> Node:
                 found = _raw_member(cls, candidate)
                 if found is function or (isinstance(found, classmethod) and found.__func__ is function):
                     return _bound(encoder, owner, candidate)
-    return {"$bound": [encoder.value(function), encoder.value(owner)]}
+    # `super().method` of a resumable method stands in a base class only: it is named, not looked up on the owner.
+    made = encode_reference(encoder, function) if has_unit(function) else encoder.value(function)
+    return {"$bound": [made, encoder.value(owner)]}
 
 
 NODES[MethodType] = _method
