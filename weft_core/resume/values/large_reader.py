@@ -50,7 +50,10 @@ class Instance:
         if decoder.inside is None:
             # An index may mention its parts; a part mentions nothing.
             self._decoder.large = decoder.large
-        self._decoder.use_references((self._tree,))
+        # Plain data is its own value, and its nodes are numbered only when somebody refers into it.
+        self._plain = '"$' not in text
+        if not self._plain:
+            self._decoder.use_references((self._tree,))
 
     def value(self) -> Any:
         """What the mention itself stands for."""
@@ -58,6 +61,13 @@ class Instance:
 
     def at(self, path: list[Any]) -> Any:
         """What a path from this value's text leads to."""
+        if self._plain:
+            if path == [0]:
+                return self._tree
+            if self._decoder.numbered is None:
+                self._decoder.use_references((self._tree,))
+            if len(path) == 1:
+                return self._decoder.target(as_int(path[0]))
         whole = self._decoder.build(self._tree)
         self._decoder.finish()
         if path == [0]:
@@ -71,7 +81,7 @@ class Instance:
 
     def as_large(self) -> Large:
         """The same for the encoder: value, texts, parts."""
-        value = self._decoder.build(self._tree)
+        value = self.at([0])
         in_parts = type(self._tree) is dict and "$chunks" in self._tree
         large = Large(value, in_parts=in_parts)
         parts = large.parts
