@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import CellType, CodeType, CoroutineType, GeneratorType
 from typing import Any
 
-from weft_core.errors import NotDurable
+from weft_core.errors import DecodeError, NotDurable
 from weft_core.resume.compiler.assemble import CELLS, STATE
 from weft_core.resume.operation import LEAF, Operation
 from weft_core.resume.unit import UNITS, Unit, resolve, unit_of
@@ -85,13 +85,47 @@ def restore(frames: Sequence[FrameImage]) -> Coroutine[Any, Any, Any]:
     The images are used up: their dictionaries and cells belong to the coroutine from now on. Frames captured at point
     0 give an unstarted coroutine.
     """
-    inner: Any = _Waiting()
+    for frame in frames:
+        for name in (*frame.unit.needed_at[frame.point], *(n for n in frame.locals if n.startswith("@i"))):
+            if not _fits(name, frame.locals):
+                raise _unfit(frames)
+    waiting = _Waiting()
+    inner: Any = waiting
     for frame in reversed(frames):
         inner = frame.unit.reenter(frame.point, inner, frame.locals, frame.cells)
     made: Coroutine[Any, Any, Any] = inner
     if frames[-1].point:
-        inner.send(None)
+        try:
+            reached = inner.send(None)
+        except Exception as error:
+            raise _unfit(frames) from error
+        if reached is not waiting:
+            raise _unfit(frames)
     return made
+
+
+def _fits(name: str, variables: dict[str, Any]) -> bool:
+    """Whether a hidden local that leads to a point is there and of its kind (see `Lowering`)."""
+    value = variables.get(name)
+    match name[:2]:
+        case "@c":
+            kept = "@r" + name[2:]
+            return (
+                type(value) is int and kept in variables and (value != 1 or isinstance(variables[kept], BaseException))
+            )
+        case "@r":
+            return name in variables
+        case "@i":
+            return hasattr(type(value), "__next__") or hasattr(type(value), "__anext__")
+        case _:
+            return isinstance(value, BaseException)
+
+
+def _unfit(frames: Sequence[FrameImage]) -> DecodeError:
+    names = " -> ".join(f"{frame.unit.name}:{frame.point}" for frame in frames)
+    return DecodeError(
+        f"stored frames do not fit their code ({names}): the checkpoint is damaged; restore it from a backup"
+    )
 
 
 class _Waiting(Operation[Any]):

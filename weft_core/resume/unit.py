@@ -60,6 +60,7 @@ class Unit:
         "local_codes",
         "locals_at",
         "name",
+        "needed_at",
         "parameters",
         "points",
         "recipes_at",
@@ -78,6 +79,7 @@ class Unit:
     local_codes: dict[str, CodeType]
     locals_at: tuple[tuple[tuple[str, ...], Taker], ...]
     cells_at: tuple[tuple[tuple[str, int], ...], ...]
+    needed_at: tuple[tuple[str, ...], ...]
     recipes_at: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...]
 
     def __init__(self, source: Source, *, name: str, function: FunctionType, qualname: str) -> None:
@@ -138,7 +140,7 @@ class Unit:
         hidden = sorted(({n for p in self.points for n in p.live} | set(numbering.iterators)) - captured - parameters)
         plain = [*sorted(parameters - captured), *hidden]
         begin = prologue(plain, parameters, tree)
-        lowered = [*hoister.declarations, begin, *Lowering().block(statements)]
+        lowered = [*hoister.declarations, begin, *Lowering(captured).block(statements)]
         made = assemble(
             tree,
             lowered,
@@ -166,6 +168,7 @@ class Unit:
         self.points = tuple(points)
         self.locals_at = tuple((names, _taker(names)) for names in ((), *plain))
         self.recipes_at = ((), *found)
+        self.needed_at = ((), *(tuple(sorted(place.regions)) for place in numbering.places))
 
     def _bind(self, entry: CodeType, function: FunctionType, tree: ast.AsyncFunctionDef) -> None:
         outer = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))

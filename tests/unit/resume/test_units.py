@@ -14,6 +14,7 @@ import pytest
 
 from tests.unit.resume.corpus import CORPUS, Op, closures, handlers, loops
 from tests.unit.resume.driving import drive, until
+from weft_core.errors import DecodeError
 from weft_core.resume import FrameImage, Operation, capture, compile_source, compile_unit, drop, restore, unit_of
 
 
@@ -208,6 +209,26 @@ def test_a_librarys_function_called_around_an_await_is_not_stored() -> None:
     (frame,) = capture(until(unit(), 1))
     assert frame.locals == {}
     assert drive(unit(), restart=True) == ([1], "Constant(value=1)")
+
+
+async def caught_and_shared() -> Any:
+    try:
+        raise KeyError(1)
+    except KeyError as error:
+        show = lambda: repr(error)  # noqa: E731, F821
+        await Op(1)
+        return show(), repr(error)
+
+
+def test_dropping_leaves_shared_variables_alone() -> None:
+    assert drive(compile_unit(caught_and_shared)(), restart=True) == ("KeyError(1)", "KeyError(1)")
+
+
+def test_frames_that_do_not_fit_are_damaged_data() -> None:
+    with pytest.raises(DecodeError, match="do not fit"):
+        restore([FrameImage(compile_unit(handlers), 2, {"total": 1}, {})])
+    with pytest.raises(DecodeError, match="do not fit"):
+        restore([FrameImage(compile_unit(loops), 1, {"@i1": 5}, {})])
 
 
 def test_point_names_survive_edits_elsewhere() -> None:

@@ -105,6 +105,7 @@ class Liveness:
                 uses, bound = self._facts(node)
                 if is_await(node):
                     place = self.places[node._point - 1]  # type: ignore[attr-defined]
+                    place.regions |= set(self.regions)
                     place.live |= (after - bound) | self.raised | frozenset(self.regions) | self._target_uses(node)
                 return (after - bound) | uses
 

@@ -11,7 +11,7 @@ statement whose last point is `hi`, `@g <= hi` means "enter", and after the bloc
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from weft_core.resume.compiler.build import assign, at, branch, constant, expr, helper, is_await, load, replace
 from weft_core.resume.compiler.crossing import Crossing
@@ -25,8 +25,9 @@ INNER = "@w"
 class Lowering(Crossing):
     """Rewrites a normalised, numbered body. `guarded`: something around would run user code when dropped."""
 
-    def __init__(self) -> None:
+    def __init__(self, captured: Set[str]) -> None:
         super().__init__()
+        self.captured = captured
         self.guarded = False
         self.tries = 0
 
@@ -182,7 +183,8 @@ class Lowering(Crossing):
         body = self.block(node.body) if waits(node.body) else self._only_normal(node.body)
         if waits(node.body) and (waits(node.orelse) or any(waits(h.body) for h in node.handlers)):
             body = [branch(self.compare(ast.LtE(), span(node.body)[1], node), body, [], node)]
-        self.guarded = around or bool(node.finalbody)
+        shared = any(handler.name in self.captured for handler in node.handlers)
+        self.guarded = around or bool(node.finalbody) or shared
         handling = [statement for handler in node.handlers for statement in handler.body]
         marks = ""
         if waits(handling):
@@ -230,7 +232,9 @@ class Lowering(Crossing):
                 assign(handler.name, constant(None, place), place),
                 at(ast.Delete([ast.Name(handler.name, ast.Del())]), place),
             ]
-            body = [at(ast.Try(body, [], [], clear), place)]
+            # Not when dropped: the variable may be a cell that a checkpoint has taken.
+            unless = branch(self.compare(ast.GtE(), 0, place), clear, [], place)
+            body = [at(ast.Try(body, [], [], [unless]), place)]
         if waits(handler.body):
             mend = expr(helper("mend", [load(caught, place), load(marks, place)], place), place)
             back: list[ast.stmt] = [mend, assign(marks, constant(None, place), place)]

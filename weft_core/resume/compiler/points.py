@@ -32,6 +32,8 @@ class Place:
     line: int
     column: int
     live: set[str] = field(default_factory=set)
+    regions: set[str] = field(default_factory=set)
+    """Hidden locals without which the point cannot be reached: what handlers and finally blocks around it hold."""
 
 
 def span(node: ast.stmt | Iterable[ast.stmt]) -> tuple[int, int]:
