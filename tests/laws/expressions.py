@@ -128,7 +128,7 @@ class Expressions:
             return f"V({self.site()})"
         if self.plain_text:
             return "kw"
-        return f"{{'k': {self.some_int(depth)}}}"
+        return f"{{'j': {self.some_int(depth)}}}"
 
     # --- values ---------------------------------------------------------------------------------------------------------
 

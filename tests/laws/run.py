@@ -191,14 +191,19 @@ def forget(coroutine: Any, world: World) -> None:
         STATE.frozen = False
 
 
-def through_text(world: World) -> Callable[[Any], Any]:
-    """Capture, encode, drop, decode, restore."""
+def registry_of(world: World) -> Registry:
+    """What stored frames of the program loaded last may name."""
     registry = Registry()
     registry.add_module(world.module.__name__)
     registry.add_module(f"{world.name}_program")
     for unit in world.units:
         registry.add_unit(unit)
-    codec = ValueCodec(registry)
+    return registry
+
+
+def through_text(world: World) -> Callable[[Any], Any]:
+    """Capture, encode, drop, decode, restore."""
+    codec = ValueCodec(registry_of(world))
 
     def restarted(coroutine: Any) -> Any:
         encoded = FiberEncoder(codec).encode(capture(coroutine))
@@ -216,13 +221,18 @@ def through_text(world: World) -> Callable[[Any], Any]:
     return restarted
 
 
+_INLINED = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
+"""Comprehensions have frames of their own on Python 3.11 only, and not where they await: compiled ones are loops."""
+
+
 def frames(traceback: TracebackType | None) -> list[tuple[str, int]]:
     """(function, line) of the user's frames."""
     found = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
         if code.co_filename.startswith("<program") or code.co_filename == WORLD_FILE:
-            found.append((code.co_name, traceback.tb_lineno))
+            if code.co_name not in _INLINED:
+                found.append((code.co_name, traceback.tb_lineno))
         traceback = traceback.tb_next
     return found
 
