@@ -147,7 +147,13 @@ class Expressions:
 
     def _leaf(self) -> str:
         site = self.site()
-        options = [self.random.choice(self.ints), self.random.choice(self.ints), str(site % 5), f"t({site})", f"boom({site})"]
+        options = [
+            self.random.choice(self.ints),
+            self.random.choice(self.ints),
+            str(site % 5),
+            f"t({site})",
+            f"boom({site})",
+        ]
         options += ["g0", "g1", "p0", "b0.v"]
         if self.targets and not self.captive:
             options += self.targets * 3
@@ -254,14 +260,25 @@ class Expressions:
 
     def some_any(self, depth: int) -> str:
         with self.inside("display"):
-            options: list[Callable[[int], str]] = [self.some_int, self.some_list, self._tuple, self._dict, self._set, self.some_dict]
+            options: list[Callable[[int], str]] = [
+                self.some_int,
+                self.some_list,
+                self._tuple,
+                self._dict,
+                self._set,
+                self.some_dict,
+            ]
             return self.random.choice(options)(depth)
 
     def _tuple(self, depth: int) -> str:
         return f"({self.some_int(depth)}, *{self.some_list(depth)}, {self.some_int(depth)})"
 
     def _dict(self, depth: int) -> str:
-        parts = [f"{self.some_int(depth)}: {self.some_int(depth)}", f"**{self.some_mapping(depth)}", f"7: {self.some_int(depth)}"]
+        parts = [
+            f"{self.some_int(depth)}: {self.some_int(depth)}",
+            f"**{self.some_mapping(depth)}",
+            f"7: {self.some_int(depth)}",
+        ]
         return f"({{{', '.join(p for p in parts if self.maybe(0.6))}}})"
 
     def _set(self, depth: int) -> str:

@@ -106,7 +106,9 @@ class Generator(Expressions):
                 self.nested_function()
             self.part()
             if self.maybe(0.9):
-                self.line(f"return ({self.some_int(2)}, {', '.join(self.random.sample(['x0', 'x1', 'x2', 'p0', 'q0'], 2))}, l0, b0)")
+                self.line(
+                    f"return ({self.some_int(2)}, {', '.join(self.random.sample(['x0', 'x1', 'x2', 'p0', 'q0'], 2))}, l0, b0)"
+                )
         self.loops, self.handlers = outer
         self.globals_here = False
 
@@ -235,7 +237,9 @@ class Generator(Expressions):
     def annotated_assignment(self, depth: int) -> None:
         with self.inside("annotated assignment"):
             name = self.random.choice(["a0", "a1"])
-            self.line(f"{name}: int = {self.some_int(depth)}" if self.maybe(0.7) else f"b0.v: int = {self.some_int(depth)}")
+            self.line(
+                f"{name}: int = {self.some_int(depth)}" if self.maybe(0.7) else f"b0.v: int = {self.some_int(depth)}"
+            )
 
     def chained_targets(self, depth: int) -> None:
         with self.inside("several targets"):
@@ -434,7 +438,13 @@ class Generator(Expressions):
             if self.maybe(0.6):
                 inner = ", ".join(
                     self.random.sample(
-                        ["Problem(1)", "Worse(2)", "ValueError(3)", "KeyError(4)", "ExceptionGroup('i', [Worse(5), OSError(6)])"],
+                        [
+                            "Problem(1)",
+                            "Worse(2)",
+                            "ValueError(3)",
+                            "KeyError(4)",
+                            "ExceptionGroup('i', [Worse(5), OSError(6)])",
+                        ],
                         self.random.randint(1, 4),
                     )
                 )
@@ -473,7 +483,9 @@ class Generator(Expressions):
         for _ in range(self.random.choice((1, 1, 2, 3))):
             with self.inside(f"{keyword} item"):
                 head = f"{self.random.choice(kinds)}({self.op_site(keyword)}, {self.some_test(1)})"
-                target = self.random.choice(["", "", f" as {self.some_name()}", f" as b0[{self.some_int(1)}]", " as b0.v"])
+                target = self.random.choice(
+                    ["", "", f" as {self.some_name()}", f" as b0[{self.some_int(1)}]", " as b0.v"]
+                )
                 items.append(head + target)
         self.line(f"{keyword} {', '.join(items)}:")
         self.body(depth, keyword)

@@ -27,7 +27,9 @@ def main() -> int:
         if len(report.broken) >= options.keep_going:
             break
     print(f"python {sys.version.split()[0]}, seeds from {options.seed}, {time.monotonic() - began:.0f} s")
-    print(f"{report.programs} programs ({report.refused} refused: nested too deep for Python), {report.executions} executions, {report.operations} operations,")
+    print(
+        f"{report.programs} programs ({report.refused} refused: nested too deep for Python), {report.executions} executions, {report.operations} operations,"
+    )
     print(f"{report.restarts} restarts, {len(report.broken)} violations")
     missing = sorted(CONSTRUCTS - report.suspended.keys())
     for construct in sorted(CONSTRUCTS | report.suspended.keys()):

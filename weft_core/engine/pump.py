@@ -386,7 +386,7 @@ class Pump:
                 loaded.ready_version = 0
             elif loaded.ready_version == 0:
                 loaded.ready_version = number
-            for dispatch in change.dispatch:
+            for dispatch in () if self._closing else change.dispatch:  # a loop that stops begins nothing
                 attempt = self._attempts.make(run_id, dispatch)
                 if attempt is not None:
                     starting.append(attempt)

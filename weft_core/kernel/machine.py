@@ -42,7 +42,7 @@ class Machine:
         self.now = 0
         self.state: dict[str, Any] = {}
         self.context = Context(self, self.state)
-        self.externals = Externals({"ctx": self.context, "state": self.state})
+        self.externals = Externals({"ctx": self.context, "state": self.state, "log": self.context.log})
         self.fibers: dict[str, Fiber] = {}
         self.queue: deque[tuple[Fiber, str, Any]] = deque()
         self.current: Fiber | None = None

@@ -213,7 +213,7 @@ class Registry:
             return registered.name
         if isinstance(value, (type, FunctionType, BuiltinFunctionType, MethodDescriptorType)) or has_unit(value):
             home = value.__objclass__ if isinstance(value, MethodDescriptorType) else value
-            name = f"{home.__module__}:{value.__qualname__}"
+            name = f"{home.__module__}:{value.__qualname__}"  # type: ignore[attr-defined]
             try:
                 if self.resolve(name) is value:
                     return name
