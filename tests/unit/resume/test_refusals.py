@@ -112,7 +112,7 @@ async def connected_late(times: int) -> int:
     client = Client()
     if times > 1:
         await Operation()
-        client = Client()
+        client = Client()  # noqa: F841 - rebinding it is the point
     await Operation()
     return 1
 
