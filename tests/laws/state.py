@@ -62,7 +62,7 @@ def said(error: BaseException | None) -> str:
     text = repr(error.args)
     if isinstance(error, NameError):
         return plain_name(text.split("'")[1]) if "'" in text else text
-    return _MERGED.sub("got multiple values", text)
+    return _MERGED.sub("got multiple values", _UNBOUND.sub(r"NameError(\1)", text))
 
 
 def plain_name(name: str) -> str:
@@ -75,3 +75,4 @@ def kind_of(error: BaseException | None) -> str:
 
 
 _MERGED = re.compile(r"[\w.]+\(\) got multiple values")
+_UNBOUND = re.compile(r"(?:UnboundLocalError|NameError)\(\"[^']*'([^']*)'[^\"]*\"\)")

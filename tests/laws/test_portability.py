@@ -32,7 +32,7 @@ def said(version: str, what: str, given: str | None = None) -> str:
         pytest.skip(f"no Python {version} here")
     done = subprocess.run(
         [python, "-W", "ignore", "-m", "tests.laws.corpus", what],
-        cwd=ROOT, input=given, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, input=given, capture_output=True, text=True, timeout=200, check=False,
         env={**os.environ, "PYTHONHASHSEED": "0"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
@@ -48,7 +48,7 @@ def test_points_live_sets_digests_and_paths_are_the_same(version: str) -> None:
 @pytest.mark.parametrize(("origin", "goal"), [("3.11", "3.13"), ("3.13", "3.11")])
 def test_frames_stored_by_one_python_are_continued_by_another(origin: str, goal: str) -> None:
     stored = said(origin, "suspend")
-    assert len(stored.splitlines()) > 30
+    assert len(stored.splitlines()) > 20
     found = [json.loads(line) for line in said(goal, "resume", stored).splitlines()]
     for expected, got in zip(map(json.loads, stored.splitlines()), found, strict=True):
         assert got["got"] == expected["expected"], expected["seed"]
