@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 from types import CellType, CodeType, CoroutineType, GeneratorType
 from typing import Any
 
 from weft_core.errors import DecodeError, NotDurable
 from weft_core.resume.compiler.assemble import CELLS, STATE
+from weft_core.resume.compiler.lower import POINT
 from weft_core.resume.operation import LEAF, Operation
 from weft_core.resume.unit import UNITS, Unit, resolve, unit_of
+
+_POINT = intern(POINT)
 
 
 @dataclass(slots=True)
@@ -44,7 +48,7 @@ def capture(coroutine: Coroutine[Any, Any, Any]) -> list[FrameImage]:
             raise RuntimeError(f"the call of {unit.name!r} is over; there is nothing to capture")
         variables = found.f_locals
         try:
-            point = variables["@p"]
+            point = variables[_POINT]
         except KeyError:
             frames.append(_unstarted(unit, variables))
             return frames

@@ -6,6 +6,7 @@ import ast
 import hashlib
 from collections.abc import Callable, Coroutine, Mapping
 from operator import itemgetter
+from sys import intern
 from types import CellType, CodeType, CoroutineType, FunctionType
 from typing import Any
 
@@ -166,7 +167,7 @@ class Unit:
             plain.append(tuple(name for name in live if name not in captured))
             found.append(tuple((name, _dotted(recipes[name])) for name in live if name in recipes))
         self.points = tuple(points)
-        self.locals_at = tuple((names, _taker(names)) for names in ((), *plain))
+        self.locals_at = tuple((names, _taker(names)) for names in ((), *map(_interned, plain)))
         self.recipes_at = ((), *found)
         self.needed_at = ((), *(tuple(sorted(place.regions)) for place in numbering.places))
 
@@ -227,6 +228,11 @@ class Unit:
         keywords[assembling.STATE] = state
         made = function(*self._blank, **keywords)
         return made
+
+
+def _interned(names: tuple[str, ...]) -> tuple[str, ...]:
+    # A frame finds its locals by the identity of their names first.
+    return tuple(map(intern, names))
 
 
 def _taker(names: tuple[str, ...]) -> Taker:
