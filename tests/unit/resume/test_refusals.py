@@ -131,3 +131,14 @@ def test_what_is_rebound_before_it_is_read_is_not_stored(function: Any) -> None:
             coroutine.send(None)
         except StopIteration:
             return
+
+
+async def reads_too_early(x: Any) -> Any:
+    return [[1, 2][z : (await x)] for y in [1] if [1][z : (await x)] for z in [1]]
+
+
+def test_an_unbound_comprehension_target_is_noticed_before_the_await_after_it() -> None:
+    """Found by program 1188: it was noticed only when the operation had been done."""
+    coroutine = compile_unit(reads_too_early)(Operation())
+    with pytest.raises(NameError):
+        coroutine.send(None)

@@ -103,7 +103,7 @@ class Expressions:
         if isinstance(node, ast.Name) and self.scope.stable(node.id):
             rebound = names_in(*later).stores if later else set()
             if node.id not in rebound:
-                if not node.id.startswith("@"):
+                if not node.id.startswith("@") or "." in node.id:  # the target of a comprehension may be unbound
                     self.out.append(expr(node, node))  # unbound is still an error here, not later
                 return node
         return self.keep(node)
