@@ -8,7 +8,7 @@ import pytest
 
 from tests.laws.check import Report, check
 
-SEEDS = range(0, 160)
+SEEDS = range(0, 100)
 SECONDS_MAX = 40
 
 

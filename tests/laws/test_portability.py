@@ -48,7 +48,7 @@ def test_points_live_sets_digests_and_paths_are_the_same(version: str) -> None:
 @pytest.mark.parametrize(("origin", "goal"), [("3.11", "3.13"), ("3.13", "3.11")])
 def test_frames_stored_by_one_python_are_continued_by_another(origin: str, goal: str) -> None:
     stored = said(origin, "suspend")
-    assert len(stored.splitlines()) > 20
+    assert len(stored.splitlines()) > 12
     found = [json.loads(line) for line in said(goal, "resume", stored).splitlines()]
     for expected, got in zip(map(json.loads, stored.splitlines()), found, strict=True):
         assert got["got"] == expected["expected"], expected["seed"]

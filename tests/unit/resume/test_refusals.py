@@ -134,7 +134,7 @@ def test_what_is_rebound_before_it_is_read_is_not_stored(function: Any) -> None:
 
 
 async def reads_too_early(x: Any) -> Any:
-    return [[1, 2][z : (await x)] for y in [1] if [1][z : (await x)] for z in [1]]
+    return [[1, 2][z : (await x)] for y in [1] if [1][z : (await x)] for z in [1]]  # noqa: F821
 
 
 def test_an_unbound_comprehension_target_is_noticed_before_the_await_after_it() -> None:
