@@ -127,6 +127,11 @@ class Pump:
         return len(self._attempts)
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing is under way and nothing waits to be consumed by a round."""
+        return not (len(self._attempts) or self._attempts.facts or self._todo or self._submissions)
+
+    @property
     def next_due(self) -> int | None:
         """When the next timer is due (ms), as far as is known."""
         return self._next_due

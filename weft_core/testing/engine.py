@@ -106,7 +106,7 @@ class TestEngine(Engine):
             if pump is None:
                 return
             await pump.wait_idle()
-            if not pump.attempts:
+            if pump.settled:
                 return
             if pump.rounds != rounds:
                 quiet_since, rounds = clock(), pump.rounds + 1  # asking for idleness is itself a round
