@@ -77,6 +77,8 @@ def test_of_two_tabs_one_leads_and_the_other_takes_over_when_it_ends(browser: Br
     open_weft(second)
     second.evaluate("it.ready")
     assert first.evaluate("it.engine.view.leader") == "this"
+    # `ready` speaks of any tab's engine; this tab's own worker may only just be asking for the lock.
+    second.wait_for_function("it.engine.view.phase === 'waiting'")
     assert second.evaluate("[it.engine.view.phase, it.engine.view.leader]") == ["waiting", "other"]
 
     second.evaluate("it.start('steps', 40, { id: 's' })")
