@@ -38,7 +38,7 @@ int(pytest.main([*arguments.to_py(), "-p", "no:cacheprovider", "-p", "no:faultha
 }
 
 async function suite(name, [url = "memory:", mode = "never", ...only]) {
-  if (url.startsWith("indexeddb:")) await import("fake-indexeddb/auto");
+  await import("fake-indexeddb/auto"); // Node has no IndexedDB of its own
   const python = await boot();
   python.runPython(readFileSync(join(root, "tests/browser/run_suite.py"), "utf8"));
   return new Promise((resolve) => {

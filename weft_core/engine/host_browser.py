@@ -46,7 +46,7 @@ class PumpedLoop(asyncio.BaseEventLoop):
         self._selector = _NoFiles()
         self._timeout: Any = None
         self._timeout_at = 0.0
-        self._on_turn = create_proxy(self._pump)
+        self._on_turn = create_proxy(self._turn)
         self._on_timeout = create_proxy(self._timed_out)
         self._macrotask = _macrotask(self._on_turn)
 
@@ -107,15 +107,30 @@ class PumpedLoop(asyncio.BaseEventLoop):
         self._armed = True
         self._macrotask()
 
+    def _turn(self, *_: Any) -> None:
+        self._armed = False
+        self._pump()
+
     def _timed_out(self, *_: Any) -> None:
         self._timeout = None
         self._pump()
 
-    def _pump(self, *_: Any) -> None:
+    def run_now(self, callback: Callable[[*_Ts], object], *args: *_Ts) -> None:
+        """For callbacks from JavaScript: call back, and go on at once with what that has set free."""
+        if self._pumping or self.is_closed():
+            callback(*args)  # in the middle of a turn, which goes on by itself
+            return
+        self._pumping = True
+        try:
+            callback(*args)
+        finally:
+            self._pumping = False
+            self._pump()
+
+    def _pump(self) -> None:
         """Run what is ready and what is due, for at most TURN_MS_MAX; then ask to be called again if there is more."""
         if self.is_closed():
             return
-        self._armed = False
         self._pumping = True
         outer, hooks = events._get_running_loop(), sys.get_asyncgen_hooks()
         events._set_running_loop(self)
@@ -132,7 +147,8 @@ class PumpedLoop(asyncio.BaseEventLoop):
             self._pumping = False
             if not self.is_closed():
                 if self._ready:  # type: ignore[attr-defined]
-                    self._arm()
+                    if not self._armed:
+                        self._arm()
                 elif self._scheduled:  # type: ignore[attr-defined]
                     self._arm_timeout(self._scheduled[0].when())  # type: ignore[attr-defined]
 
