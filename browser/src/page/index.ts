@@ -16,6 +16,7 @@ import { openStore, type Store } from "../store/index.js";
 import { type Activity, Engine } from "./engine.js";
 import { Run } from "./run.js";
 import { type ListOptions, list, type StartOptions, start } from "./runs.js";
+import { Watch } from "./watch.js";
 
 export { type ErrorCode, RunFailed, WeftError } from "../errors.js";
 export type { Durability, EnginePhase, EngineState } from "../protocol.js";
@@ -50,9 +51,11 @@ export class Weft {
   /** Resolves when an engine, in this tab or another, is advancing runs. */
   readonly ready: Promise<void>;
   readonly #store: Store;
+  readonly #watch: Watch;
 
   private constructor(store: Store, engine: Engine) {
     this.#store = store;
+    this.#watch = new Watch(store);
     this.engine = engine;
     this.ready = new Promise((resolve) => {
       engine.on("change", () => {
@@ -92,12 +95,16 @@ export class Weft {
    */
   async start(workflow: string, input?: unknown, options: StartOptions = {}): Promise<Run> {
     const args = input === undefined ? [] : [input];
-    return new Run(this.#store, await start(this.#store, workflow, [...args, ...(options.args ?? [])], options));
+    return new Run(
+      this.#store,
+      this.#watch,
+      await start(this.#store, workflow, [...args, ...(options.args ?? [])], options),
+    );
   }
 
   /** The handle of a run by id; reads nothing. */
   run(id: string): Run {
-    return new Run(this.#store, id);
+    return new Run(this.#store, this.#watch, id);
   }
 
   /** Runs in the order of their ids. */
@@ -108,6 +115,7 @@ export class Weft {
   /** Stop this tab's engine at its last commit and close the database. Runs go on with the next engine. */
   async close(): Promise<void> {
     await this.engine.close();
+    this.#watch.close();
     this.#store.close();
   }
 }

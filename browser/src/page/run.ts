@@ -4,7 +4,7 @@ import type { HistoryRow, Status } from "../records.js";
 import type { Store } from "../store/index.js";
 import { encode } from "../values.js";
 import * as runs from "./runs.js";
-import { watch } from "./watch.js";
+import type { Watch } from "./watch.js";
 
 export interface SignalOptions {
   /** The same id again is accepted and does nothing more. */
@@ -15,9 +15,11 @@ export interface SignalOptions {
 export class Run {
   readonly id: string;
   readonly #store: Store;
+  readonly #watch: Watch;
 
-  constructor(store: Store, id: string) {
+  constructor(store: Store, watch: Watch, id: string) {
     this.#store = store;
+    this.#watch = watch;
     this.id = id;
   }
 
@@ -77,10 +79,10 @@ export class Run {
       };
       const aborted = () => finish(() => reject(options.signal?.reason));
       const look = async () => {
-        const outcome = runs.outcome(await runs.readRecord(this.#store, this.id));
+        const outcome = runs.outcome(await runs.readRecord(this.#watch, this.id));
         if (outcome !== undefined) finish(() => resolve(outcome.result));
       };
-      const stop = watch(this.#store, look, (error) => finish(() => reject(error)));
+      const stop = this.#watch.add(look, (error) => finish(() => reject(error)));
       options.signal?.addEventListener("abort", aborted);
       if (options.signal?.aborted) aborted();
     });
@@ -105,6 +107,6 @@ export class Run {
       last = now;
       listener(view);
     };
-    return watch(this.#store, look, failed);
+    return this.#watch.add(look, failed);
   }
 }

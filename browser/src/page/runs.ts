@@ -154,9 +154,11 @@ export async function send(
   throw new WeftError("conflict", `others wrote to run ${runId} over and over; the ${kind} was not delivered`);
 }
 
-export async function readRecord(store: Store, runId: string): Promise<RunRecord> {
-  const key = keys.run(runId);
-  return parseRun(existing((await store.get([key])).get(key), runId).value);
+export async function readRecord(
+  from: { row(key: string): Promise<Row | undefined> },
+  runId: string,
+): Promise<RunRecord> {
+  return parseRun(existing(await from.row(keys.run(runId)), runId).value);
 }
 
 /** Everything a page shows of a run. */
@@ -212,7 +214,7 @@ function frame(row: FrameRow): Frame {
 
 /** What the run did, oldest first: the latest entries that are kept. */
 export async function history(store: Store, runId: string): Promise<HistoryRow[]> {
-  await readRecord(store, runId);
+  existing((await store.get([keys.run(runId)])).get(keys.run(runId)), runId);
   const rows = await scanAll(store, keys.histories(runId));
   return rows.map((row) => parseRow<HistoryRow>(row.value, "history row")).sort((a, b) => a.n - b.n);
 }

@@ -1,43 +1,82 @@
-/** Telling a page that a run changed: the store's hints, and a slow look of our own, since a hint may be lost. */
+/** Telling a page that runs changed: the store's hints, and a slow look of our own, since a hint may be lost. */
 
-import type { Store } from "../store/index.js";
+import type { Row, Store } from "../store/index.js";
 
 /** How long a hint may be missing before we look anyway. */
 const LOOK_EVERY_MS = 1_000;
 /** Hints that come closer together than this are answered by one look. */
 const LOOK_SPACING_MS = 40;
 
-/** Calls `look` after the store may have changed, never twice at once; returns its undo. Errors go to `failed`. */
-export function watch(store: Store, look: () => Promise<void>, failed: (error: unknown) => void): () => void {
-  let stopped = false;
-  let looking = false;
-  let again = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+interface Watcher {
+  readonly look: () => Promise<void>;
+  readonly failed: (error: unknown) => void;
+}
 
-  const plan = (delay: number) => {
-    if (timer !== undefined) clearTimeout(timer);
-    timer = setTimeout(turn, delay);
-  };
-  const turn = async () => {
-    looking = true;
-    again = false;
-    try {
-      await look();
-    } catch (error) {
-      failed(error);
+/**
+ * One watch for all runs that a page follows. They look at the same moment and what they read of single rows is read
+ * together: a page that waits for a hundred runs costs one transaction a look, not a hundred.
+ */
+export class Watch {
+  readonly #store: Store;
+  readonly #watchers = new Set<Watcher>();
+  #reading: { readonly keys: Set<string>; readonly rows: Promise<Map<string, Row>> } | undefined;
+  #unwatch: (() => void) | undefined;
+  #looking = false;
+  #again = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Call `look` soon and whenever the store may have changed, never twice at once; returns its undo. */
+  add(look: () => Promise<void>, failed: (error: unknown) => void): () => void {
+    const watcher: Watcher = { look, failed };
+    this.#watchers.add(watcher);
+    this.#unwatch ??= this.#store.watch(() => this.#hint(LOOK_SPACING_MS));
+    this.#hint(0);
+    return () => {
+      this.#watchers.delete(watcher);
+      if (this.#watchers.size === 0) this.close();
+    };
+  }
+
+  /** One row, read together with those that are asked for at the same moment. */
+  async row(key: string): Promise<Row | undefined> {
+    if (this.#reading === undefined) {
+      const keys = new Set<string>();
+      const rows = Promise.resolve().then(() => {
+        this.#reading = undefined;
+        return this.#store.get([...keys]);
+      });
+      this.#reading = { keys, rows };
     }
-    looking = false;
-    if (!stopped) plan(again ? LOOK_SPACING_MS : LOOK_EVERY_MS);
-  };
-  const hint = () => {
-    if (!looking && !again) plan(LOOK_SPACING_MS);
-    again = true;
-  };
-  const unwatch = store.watch(hint);
-  plan(0);
-  return () => {
-    stopped = true;
-    if (timer !== undefined) clearTimeout(timer);
-    unwatch();
-  };
+    this.#reading.keys.add(key);
+    return (await this.#reading.rows).get(key);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+  }
+
+  #hint(delay: number): void {
+    if (!this.#looking && (!this.#again || delay === 0)) this.#plan(delay);
+    this.#again = true;
+  }
+
+  #plan(delay: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#turn(), delay);
+  }
+
+  async #turn(): Promise<void> {
+    this.#looking = true;
+    this.#again = false;
+    await Promise.all(Array.from(this.#watchers, ({ look, failed }) => look().catch(failed)));
+    this.#looking = false;
+    if (this.#unwatch !== undefined) this.#plan(this.#again ? LOOK_SPACING_MS : LOOK_EVERY_MS);
+  }
 }
