@@ -1,0 +1,53 @@
+"""What can be seen of runs from outside: their lists, and the lines they log."""
+
+from __future__ import annotations
+
+from tests.suite.harness import Harness
+from weft_core import App, Context
+
+
+def app_of_two() -> App:
+    app = App("two")
+
+    @app.workflow
+    async def quick(ctx: Context, name: str) -> None:
+        ctx.log("hello %s", name)
+        ctx.log.warning("about to leave")
+        await ctx.sleep(1)
+        ctx.log.error("left")
+
+    @app.workflow
+    async def slow(ctx: Context) -> None:
+        await ctx.sleep("1h")
+
+    return app
+
+
+async def test_lists_are_filtered_by_workflow_status_and_beginning_of_the_id(make: Harness) -> None:
+    engine = await make.engine(app_of_two())
+    for n in range(3):
+        await engine.start("quick", "x", id=f"a-{n}")
+        await engine.start("slow", id=f"b-{n}")
+    await engine.advance("1m")
+
+    async def ids(**filters: object) -> list[str]:
+        return [info.id for info in await engine.list(**filters)]  # type: ignore[arg-type]
+
+    assert await ids(workflow="quick") == ["a-0", "a-1", "a-2"]
+    assert await ids(id_prefix="b-", limit=2) == ["b-0", "b-1"]
+    assert await ids(status="waiting") == ["b-0", "b-1", "b-2"]
+    assert await ids(status=["waiting", "completed"], id_prefix="a") == ["a-0", "a-1", "a-2"]
+    assert await ids(workflow="quick", status="waiting") == []
+    assert await engine.count(workflow="slow") == 3
+
+
+async def test_what_a_workflow_logs_stands_in_its_history_once(make: Harness) -> None:
+    engine = await make.engine(app_of_two())
+    run = await engine.start("quick", "Ada")
+    await engine.advance("1m")
+    logged = [entry for entry in await run.history() if entry["kind"] == "log"]
+    assert [(entry["level"], entry["message"]) for entry in logged] == [
+        ("info", "hello Ada"),
+        ("warning", "about to leave"),
+        ("error", "left"),
+    ]

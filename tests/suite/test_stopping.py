@@ -1,0 +1,111 @@
+"""Activities that nobody wants any more are stopped, and those that ask for it are not tried again too soon, or ever."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.suite.harness import Harness
+from weft_core import ActivityInfo, App, Context, Retry, activity_info
+
+
+class Busy(Exception):
+    def __init__(self, retry_after: str) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+
+def hanging() -> tuple[App, list[ActivityInfo], list[str]]:
+    """An app whose activity `hang` waits for ever: the attempts it made, and how they ended."""
+    app, attempts, ended = App("hanging"), list[ActivityInfo](), list[str]()
+
+    @app.activity
+    async def hang() -> None:
+        attempts.append(activity_info())
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+
+    @app.workflow
+    async def against_the_clock(ctx: Context) -> str:
+        await ctx.race(ctx.run(hang), ctx.sleep("10s"))
+        await ctx.sleep("10s")
+        return "went on"
+
+    @app.workflow
+    async def alone(ctx: Context) -> None:
+        await ctx.run(hang)
+
+    return app, attempts, ended
+
+
+async def test_the_activity_that_loses_a_race_is_cancelled(make: Harness) -> None:
+    app, attempts, ended = hanging()
+    engine = await make.engine(app)
+    run = await engine.start("against_the_clock")
+    await engine.advance("9s")
+    assert not ended and not any(info.cancelled for info in attempts)
+    await engine.advance("11s")
+    assert await run.result() == "went on"
+    assert ended == ["cancelled"]
+    assert [info.cancelled for info in attempts] == [True]
+
+
+async def test_cancelling_a_run_cancels_its_activity(make: Harness) -> None:
+    app, attempts, ended = hanging()
+    engine = await make.engine(app)
+    run = await engine.start("alone")
+    while not attempts:
+        await asyncio.sleep(0)
+    await run.cancel()
+    await engine.settle()
+    assert await run.status() == "cancelled"
+    assert ended == ["cancelled"] and attempts[0].cancelled
+
+
+async def test_an_error_can_say_when_to_try_again(make: Harness) -> None:
+    app, tries = App("busy"), []
+
+    @app.activity(retry=Retry(initial="1s", max="2s"))
+    async def ask() -> str:
+        tries.append(1)
+        if len(tries) == 1:
+            raise Busy("1h")
+        return "answered"
+
+    @app.workflow
+    async def call(ctx: Context) -> str:
+        return await ctx.run(ask)
+
+    engine = await make.engine(app)
+    run = await engine.start(call)
+    await engine.advance("59m")
+    assert len(tries) == 1
+    await engine.advance("2m")
+    assert await run.result() == "answered"
+
+
+async def test_an_error_can_say_that_trying_again_is_useless(make: Harness) -> None:
+    app, tries = App("hopeless"), []
+
+    @app.activity(retry=Retry(max_attempts=10, initial="1s"))
+    async def ask() -> None:
+        tries.append(1)
+        error = LookupError("never")
+        error.non_retryable = True  # type: ignore[attr-defined]
+        raise error
+
+    @app.workflow
+    async def call(ctx: Context) -> str:
+        try:
+            await ctx.run(ask)
+        except LookupError as error:
+            return f"gave up: {error}"
+        return "answered"
+
+    engine = await make.engine(app)
+    run = await engine.start(call)
+    await engine.advance("1h")
+    assert await run.result() == "gave up: never"
+    assert tries == [1]
