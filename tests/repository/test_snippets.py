@@ -66,8 +66,20 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert not broken, "\n".join(broken)
 
 
-def test_the_tests_that_the_ledger_names_exist() -> None:
-    named = re.findall(r"\btests/[\w/]+(?:\.py)?", (ROOT / "docs/parity.md").read_text("utf-8"))
+@pytest.mark.parametrize("page", ["docs/parity.md", "docs/evidence.md"])
+def test_the_tests_that_a_page_names_exist(page: str) -> None:
+    named = re.findall(r"\btests/([\w/]+(?:\.py)?)(?:::(\w+))?", (ROOT / page).read_text("utf-8"))
     assert named
-    missing = sorted({name for name in named if not (ROOT / name).exists()})
+    missing = []
+    for place, test in sorted(set(named)):
+        path = ROOT / "tests" / place
+        if not path.exists() or (test and f"def {test}(" not in path.read_text("utf-8")):
+            missing.append(f"{place}::{test}")
     assert not missing
+
+
+def test_what_the_ledger_says_works_is_shown_by_something() -> None:
+    rows = re.findall(r"^\|(.+)\|$", (ROOT / "docs/parity.md").read_text("utf-8"), re.MULTILINE)
+    cells = [[cell.strip() for cell in row.split("|")] for row in rows]
+    unshown = [row[0] for row in cells if row[-1] in ("works", "part") and "tests/" not in row[2]]
+    assert not unshown
