@@ -19,6 +19,7 @@ from weft_core.errors import (
     AlreadyExists,
     Conflict,
     DeclarationError,
+    LimitExceeded,
     RunCancelled,
     RunClosed,
     RunFailed,
@@ -34,8 +35,6 @@ from weft_core.model.durations import Duration, instant_ms, milliseconds, to_dat
 from weft_core.store import keys, open_store
 from weft_core.store.port import Batch, Row, Store
 
-RUN_ID_LENGTH_MAX = 200
-"""Characters in a run id."""
 CONFLICT_RETRIES_MAX = 1_000
 """How often one client call is tried again when others write to the same run at the same moment."""
 POLL_INTERVAL_S = 0.5
@@ -132,7 +131,7 @@ class RunHandle:
 
     async def state(self) -> dict[str, Any]:
         """The run's public state (`ctx.state`) as of its last commit."""
-        rows = await self._client.store.get([keys.run(self.id), keys.state(self.id)])
+        rows = await self._client.store.get([_run_key(self.id), keys.state(self.id)])
         if keys.run(self.id) not in rows:
             raise _not_found(self.id)
         row = rows.get(keys.state(self.id))
@@ -157,7 +156,8 @@ class RunHandle:
 
 
 def _not_found(run_id: str) -> RunNotFound:
-    return RunNotFound(f"no run {run_id!r} in this store; `weft runs list` shows those there are")
+    shown = repr(run_id) if len(run_id) <= 100 else f"{run_id[:30]!r}… ({len(run_id):,} characters)"
+    return RunNotFound(f"no run {shown} in this store; `weft runs list` shows those there are")
 
 
 class Client:
@@ -202,10 +202,11 @@ class Client:
 
         Starting an id that exists gives that run when workflow and input agree, else raises `AlreadyExists`;
         `if_exists="fail"` always raises, `"restart_if_closed"` replaces a run that has ended. `start_at` or
-        `start_after` delay the beginning. Raises `UnknownWorkflow`, `CheckpointError` for an input that cannot be stored.
+        `start_after` delay the beginning. Raises `UnknownWorkflow`, `CheckpointError` for an input that cannot be stored,
+        `DeclarationError` for an id of more than 200 characters or more than 1,200 in a key.
         """
         name, version = self._workflow(workflow)
-        run_id = _run_id(id)
+        run_id = os.urandom(10).hex() if id is None else keys.check_run_id(id)
         if start_at is not None and start_after is not None:
             raise DeclarationError("give start_at or start_after, not both")
         now = self._now_ms()
@@ -301,8 +302,8 @@ class Client:
         await self.store.commit(batch)
 
     async def _record(self, run_id: str) -> RunRecord:
-        rows = await self.store.get([keys.run(run_id)])
-        row = rows.get(keys.run(run_id))
+        run_key = _run_key(run_id)
+        row = (await self.store.get([run_key])).get(run_key)
         if row is None:
             raise _not_found(run_id)
         return RunRecord.from_json(row.value)
@@ -331,8 +332,8 @@ class Client:
     async def _send(
         self, run_id: str, kind: InboxKind, *, name: str = "", payload: str = "null", id: str | None = None
     ) -> None:
-        run_key, seq_key, ready_key = keys.run(run_id), keys.seq(run_id), keys.ready(run_id)
-        wanted = [run_key, seq_key] if id is None else [run_key, seq_key, keys.seen(run_id, id)]
+        run_key, seq_key, ready_key = _run_key(run_id), keys.seq(run_id), keys.ready(run_id)
+        wanted = [run_key, seq_key] if id is None else [run_key, seq_key, keys.seen(run_id, keys.check_signal_id(id))]
         for _ in range(CONFLICT_RETRIES_MAX):
             rows = await self.store.get(wanted)
             run = rows.get(run_key)
@@ -422,9 +423,9 @@ def parse_any(text: str) -> Any:
     return json.loads(text)
 
 
-def _run_id(run_id: str | None) -> str:
-    if run_id is None:
-        return os.urandom(10).hex()
-    if not 1 <= len(run_id) <= RUN_ID_LENGTH_MAX:
-        raise DeclarationError(f"a run id must be a text of 1 to {RUN_ID_LENGTH_MAX} characters, not {run_id!r}")
-    return run_id
+def _run_key(run_id: str) -> str:
+    """The key of a run's record. An id that no run can have is not found, like any other that none has."""
+    try:
+        return keys.run(run_id)
+    except LimitExceeded:
+        raise _not_found(run_id) from None

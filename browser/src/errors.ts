@@ -5,6 +5,7 @@ export type ErrorCode =
   | "declaration"
   | "checkpoint"
   | "decode"
+  | "limit_exceeded"
   | "not_found"
   | "run_not_found"
   | "already_exists"

@@ -3,12 +3,27 @@
  * A test compares the two.
  */
 
+import { WeftError } from "./errors.js";
+
 const INBOX_DIGITS = 12;
+/** Characters in one quoted component, so that a key holds two of them. */
+export const COMPONENT_LENGTH_MAX = 1_200;
+/** Characters (not UTF-16 units) in a run id; see `checkRunId`. */
+export const RUN_ID_LENGTH_MAX = 200;
 const PLAIN = /^[A-Za-z0-9._:@=+,-]+$/;
 const PLAIN_BYTE = /[A-Za-z0-9._:@=+,-]/;
 
-/** One key component: ASCII letters, digits and `._:@=+,-` stay, all else becomes `%XX` per UTF-8 byte; empty is `~`. */
+/**
+ * One key component: ASCII letters, digits and `._:@=+,-` stay, all else becomes `%XX` per UTF-8 byte; empty is `~`.
+ * Throws `limit_exceeded` when that is longer than COMPONENT_LENGTH_MAX.
+ */
 export function quote(text: string): string {
+  const quoted = quotedFully(text);
+  if (quoted.length > COMPONENT_LENGTH_MAX) throw new WeftError("limit_exceeded", tooLong("an id", text));
+  return quoted;
+}
+
+function quotedFully(text: string): string {
   if (text === "") return "~";
   if (PLAIN.test(text)) return text;
   let quoted = "";
@@ -17,6 +32,45 @@ export function quote(text: string): string {
     quoted += byte < 128 && PLAIN_BYTE.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   }
   return quoted;
+}
+
+/** How many characters `quote` makes of a text, also of one that it refuses. */
+export function quotedLength(text: string): number {
+  return quotedFully(text).length;
+}
+
+/** Why a text does not fit into a key, for people. */
+export function tooLong(what: string, text: string): string {
+  return (
+    `${what} is too long for a key: ${JSON.stringify([...text].slice(0, 30).join(""))}… takes ${quotedLength(text)} of ` +
+    `at most ${COMPONENT_LENGTH_MAX} characters, because all but ASCII letters, digits and ._:@=+,- are written as ` +
+    "three for each byte of UTF-8; choose a shorter one"
+  );
+}
+
+/** The id itself when a run may have it: 1 to RUN_ID_LENGTH_MAX characters that fit into a key, quoted. As in Python. */
+export function checkRunId(id: string): string {
+  const length = typeof id === "string" ? [...id].length : 0;
+  if (length < 1 || length > RUN_ID_LENGTH_MAX) {
+    const told = typeof id === "string" ? length : JSON.stringify(id);
+    const message = `a run id must be a text of 1 to ${RUN_ID_LENGTH_MAX} characters, not ${told}`;
+    throw new WeftError("declaration", message);
+  }
+  if (quotedLength(id) > COMPONENT_LENGTH_MAX) {
+    throw new WeftError("declaration", tooLong("the run id", id));
+  }
+  return id;
+}
+
+/** The id itself when a signal may have it: a text that fits into a key, quoted. */
+export function checkSignalId(id: string): string {
+  if (typeof id !== "string") {
+    throw new WeftError("declaration", `the id of a signal must be a text, not ${JSON.stringify(id)}`);
+  }
+  if (quotedLength(id) > COMPONENT_LENGTH_MAX) {
+    throw new WeftError("declaration", tooLong("the signal's id", id));
+  }
+  return id;
 }
 
 /** The text that `quote` was given. */

@@ -30,6 +30,41 @@ test("a component is quoted as Python quotes it, and comes back", () => {
   assert.deepEqual(expected.map(keys.unquote), NAMES);
 });
 
+test("an id is accepted or refused as Python does", () => {
+  const ids = [
+    ...["", "x", "x".repeat(200), "x".repeat(201), "名".repeat(133), "名".repeat(134), "名".repeat(200)],
+    ...["é".repeat(200), "🎈".repeat(100), "🎈".repeat(101), `${"🎈".repeat(60)}${"x".repeat(140)}`],
+    ...[`${"🎈".repeat(60)}${"x".repeat(141)}`, "\ud800".repeat(133), "\ud800".repeat(134), "/".repeat(200)],
+    ...["x".repeat(1_200), "x".repeat(1_201)],
+  ];
+  const expected = python(
+    `from weft_core import errors
+from weft_core.store import keys
+def answer(check, text):
+    try:
+        return check(text) == text
+    except errors.WeftError as error:
+        return error.code
+checks = (keys.check_run_id, keys.check_signal_id, lambda t: keys.quote(t) and t)
+print(json.dumps([[answer(check, t) for check in checks] + [keys.quoted_length(t)] for t in told]))`,
+    ids,
+  );
+  const told = (check, id) => {
+    try {
+      check(id);
+      return true;
+    } catch (error) {
+      return error.code;
+    }
+  };
+  const checks = [keys.checkRunId, keys.checkSignalId, keys.quote];
+  assert.deepEqual(
+    ids.map((id) => [...checks.map((check) => told(check, id)), keys.quotedLength(id)]),
+    expected,
+  );
+  assert.equal(told(keys.checkRunId, 7), "declaration");
+});
+
 test("every kind of key is the one that Python makes", () => {
   const expected = python(
     `from weft_core.store import keys

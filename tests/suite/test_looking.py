@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.suite.harness import Harness
-from weft_core import App, Context
+from tests.suite.test_life import raised
+from weft_core import App, Context, DeclarationError, RunNotFound
 
 
 def app_of_two() -> App:
@@ -51,3 +52,17 @@ async def test_what_a_workflow_logs_stands_in_its_history_once(make: Harness) ->
         ("warning", "about to leave"),
         ("error", "left"),
     ]
+
+
+async def test_ids_that_cannot_be_are_refused_or_not_found(make: Harness) -> None:
+    engine = await make.engine(app_of_two())
+    for bad in ("", "x" * 201, "名" * 134):
+        error = await raised(engine.start("slow", id=bad), DeclarationError)
+        assert "run id" in str(error)
+    run = await engine.start("slow", id="名" * 133)
+    error = await raised(run.signal("x", id="名" * 200), DeclarationError)
+    assert "the signal's id is too long" in str(error)
+    await run.signal("x", id="x" * 1_200)
+    nobody = engine.handle("名" * 200)
+    for call in (nobody.status(), nobody.state(), nobody.history(), nobody.result(), nobody.signal("x", id="1")):
+        assert len(str(await raised(call, RunNotFound))) < 200

@@ -23,15 +23,18 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from weft_core.errors import LimitExceeded
+from weft_core.errors import DeclarationError, LimitExceeded
 
 INBOX_DIGITS = 12
 DUE_DIGITS = 15
 SLOT_DIGITS = 4
 COMPONENT_LENGTH_MAX = 1_200
 """Characters in one quoted component, so that a key with two of them stays under `KEY_LENGTH_MAX`."""
+RUN_ID_LENGTH_MAX = 200
+"""Characters in a run id. One of other characters than ASCII letters and digits has to be shorter: `check_run_id`."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9._:@=+,-]+\Z")
+_PLAIN_BYTES = re.compile(rb"[A-Za-z0-9._:@=+,-]+")
 
 
 @lru_cache(maxsize=4096)
@@ -50,13 +53,46 @@ def quote(text: str) -> str:
         )
     if len(quoted) > COMPONENT_LENGTH_MAX:
         raise LimitExceeded(
-            f"the id {text[:40]!r}… is too long: {COMPONENT_LENGTH_MAX} characters at most, and all but ASCII letters, "
-            "digits and ._:@=+,- count three to twelve times",
+            too_long("an id", text),
             limit="COMPONENT_LENGTH_MAX",
             maximum=COMPONENT_LENGTH_MAX,
-            actual=len(quoted),
+            actual=quoted_length(text),
         )
     return quoted
+
+
+def quoted_length(text: str) -> int:
+    """How many characters `quote` makes of a text, also of one that it refuses."""
+    data = text.encode("utf-8", "surrogatepass")
+    return len(data) + 2 * len(_PLAIN_BYTES.sub(b"", data)) if data else 1
+
+
+def too_long(what: str, text: str) -> str:
+    """Why a text does not fit into a key, for people."""
+    return (
+        f"{what} is too long for a key: {text[:30]!r}… takes {quoted_length(text):,} of at most "
+        f"{COMPONENT_LENGTH_MAX:,} characters, because all but ASCII letters, digits and ._:@=+,- are written as three "
+        "for each byte of UTF-8; choose a shorter one"
+    )
+
+
+def check_run_id(run_id: object) -> str:
+    """The id itself when a run may have it: 1 to RUN_ID_LENGTH_MAX characters that fit into a key, quoted."""
+    if not isinstance(run_id, str) or not 1 <= len(run_id) <= RUN_ID_LENGTH_MAX:
+        told = f"not {len(run_id)}" if isinstance(run_id, str) else f"not {run_id!r}"
+        raise DeclarationError(f"a run id must be a text of 1 to {RUN_ID_LENGTH_MAX} characters, {told}")
+    if quoted_length(run_id) > COMPONENT_LENGTH_MAX:
+        raise DeclarationError(too_long("the run id", run_id))
+    return run_id
+
+
+def check_signal_id(signal_id: object) -> str:
+    """The id itself when a signal may have it: a text that fits into a key, quoted."""
+    if not isinstance(signal_id, str):
+        raise DeclarationError(f"the id of a signal must be a text, not {signal_id!r}")
+    if quoted_length(signal_id) > COMPONENT_LENGTH_MAX:
+        raise DeclarationError(too_long("the signal's id", signal_id))
+    return signal_id
 
 
 def unquote(component: str) -> str:

@@ -19,7 +19,6 @@ import {
 import type { Row, Store } from "../store/index.js";
 import { decode, encode } from "../values.js";
 
-const RUN_ID_LENGTH_MAX = 200;
 /** How often a call is made again when others write to the same run at the same moment. */
 const CONFLICT_RETRIES_MAX = 1_000;
 const SCAN_LIMIT = 1_000;
@@ -73,10 +72,7 @@ export interface RunView {
 
 /** Make a run durable; resolves when it is. Needs no engine. */
 export async function start(store: Store, workflow: string, args: readonly unknown[], options: StartOptions) {
-  const id = options.id ?? newId();
-  if (id.length < 1 || id.length > RUN_ID_LENGTH_MAX) {
-    throw new WeftError("declaration", `a run id must be a text of 1 to ${RUN_ID_LENGTH_MAX} characters`);
-  }
+  const id = options.id === undefined ? newId() : keys.checkRunId(options.id);
   const now = Date.now();
   const input = encode([args, options.kwargs ?? {}], `input of ${workflow}`);
   const record = newRunRecord({
@@ -125,9 +121,9 @@ export async function send(
   kind: InboxKind,
   { name = "", payload = "null", id }: { name?: string; payload?: string; id?: string | undefined } = {},
 ): Promise<void> {
-  const runKey = keys.run(runId);
+  const runKey = existingKey(runId);
   const seqKey = keys.seq(runId);
-  const seenKey = id === undefined ? undefined : keys.seen(runId, id);
+  const seenKey = id === undefined ? undefined : keys.seen(runId, keys.checkSignalId(id));
   for (let i = 0; i < CONFLICT_RETRIES_MAX; i++) {
     const rows = await store.get(seenKey === undefined ? [runKey, seqKey] : [runKey, seqKey, seenKey]);
     const run = existing(rows.get(runKey), runId);
@@ -158,12 +154,12 @@ export async function readRecord(
   from: { row(key: string): Promise<Row | undefined> },
   runId: string,
 ): Promise<RunRecord> {
-  return parseRun(existing(await from.row(keys.run(runId)), runId).value);
+  return parseRun(existing(await from.row(existingKey(runId)), runId).value);
 }
 
 /** Everything a page shows of a run. */
 export async function view(store: Store, runId: string): Promise<RunView> {
-  const runKey = keys.run(runId);
+  const runKey = existingKey(runId);
   const stateKey = keys.state(runId);
   const rows = await store.get([runKey, stateKey]);
   const record = parseRun(existing(rows.get(runKey), runId).value);
@@ -214,7 +210,8 @@ function frame(row: FrameRow): Frame {
 
 /** What the run did, oldest first: the latest entries that are kept. */
 export async function history(store: Store, runId: string): Promise<HistoryRow[]> {
-  existing((await store.get([keys.run(runId)])).get(keys.run(runId)), runId);
+  const runKey = existingKey(runId);
+  existing((await store.get([runKey])).get(runKey), runId);
   const rows = await scanAll(store, keys.histories(runId));
   return rows.map((row) => parseRow<HistoryRow>(row.value, "history row")).sort((a, b) => a.n - b.n);
 }
@@ -303,6 +300,12 @@ async function committed(store: Store, batch: Parameters<Store["commit"]>[0]): P
     if ((error as { code?: unknown }).code === "conflict") return false;
     throw error;
   }
+}
+
+/** The key of a run's record. An id that no run can have is not found, like any other that none has. */
+function existingKey(runId: string): string {
+  if (keys.quotedLength(runId) > keys.COMPONENT_LENGTH_MAX) return existing(undefined, runId).key;
+  return keys.run(runId);
 }
 
 function existing(row: Row | undefined, runId: string): Row {

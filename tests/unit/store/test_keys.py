@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weft_core.errors import DeclarationError, LimitExceeded
 from weft_core.store import keys
+from weft_core.store.port import KEY_LENGTH_MAX
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=40)
 
@@ -53,9 +57,35 @@ def test_after_is_between_a_key_and_the_next(one: str, two: str) -> None:
     assert low < keys.after(low) < high
 
 
-def test_a_long_id_is_refused_by_name() -> None:
-    from weft_core.errors import LimitExceeded
+@given(ANY_TEXT)
+def test_the_quoted_length_is_that_of_the_component(text: str) -> None:
+    assert keys.quoted_length(text) == len(keys.quote(text))
 
+
+@pytest.mark.parametrize(
+    ("run_id", "fits"),
+    [
+        ("", False),
+        ("x", True),
+        ("x" * keys.RUN_ID_LENGTH_MAX, True),
+        ("x" * (keys.RUN_ID_LENGTH_MAX + 1), False),
+        ("é" * keys.RUN_ID_LENGTH_MAX, True),  # 200 times six characters: 1,200
+        ("名" * 133, True),
+        ("名" * 134, False),
+        ("🎈" * 100, True),
+        ("🎈" * 101, False),
+        (7, False),
+    ],
+)
+def test_a_run_id_fits_into_a_key_or_is_refused_with_the_reason(run_id: Any, fits: bool) -> None:
+    if fits:
+        assert len(keys.seen(keys.check_run_id(run_id), "x" * keys.COMPONENT_LENGTH_MAX)) <= KEY_LENGTH_MAX
+        return
+    with pytest.raises(DeclarationError, match=r"run id (must be a text of 1 to 200 characters|is too long for a key)"):
+        keys.check_run_id(run_id)
+
+
+def test_a_long_id_is_refused_by_name() -> None:
     assert len(keys.quote("x" * keys.COMPONENT_LENGTH_MAX)) == keys.COMPONENT_LENGTH_MAX
     with pytest.raises(LimitExceeded) as caught:
         keys.quote("x" * (keys.COMPONENT_LENGTH_MAX + 1))
