@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from weft_core.errors import Conflict, StoreOwned, StoreUnavailable
 from weft_core.store.port import SCAN_LIMIT_DEFAULT, Batch, Row
-from weft_core.store.sqlite_file import connect, identity, is_busy, prepare, raise_translated
+from weft_core.store.sqlite_file import connect, find_out, identity, is_busy, prepare, raise_translated
 
 NUMBERS_RESERVED = 256
 """Commit numbers taken from the file at a time."""
@@ -148,7 +148,7 @@ class SqliteStore:
                 break
             except sqlite3.Error as error:
                 attempts = await self._retry(error, attempts)
-        committing = False
+        number, committing = 0, False
         try:
             if not batch:
                 self._check(batch.expect)
@@ -168,9 +168,11 @@ class SqliteStore:
         except BaseException as error:
             self._reserved = 0  # a reservation made in this transaction is gone with it
             self._roll_back()
-            if isinstance(error, sqlite3.Error):
-                raise_translated(error, self.path, applied=None if committing else False)
-            raise
+            if not isinstance(error, sqlite3.Error):
+                raise
+            applied = find_out(self._connection, batch, number, self._data_version) if committing else False
+            if not applied:
+                raise_translated(error, self.path, applied=applied)
         self._next = number + 1
         self._ring()
         return number

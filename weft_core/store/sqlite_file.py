@@ -7,6 +7,7 @@ import sqlite3
 from typing import NoReturn
 
 from weft_core.errors import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
+from weft_core.store.port import Batch
 
 APPLICATION_ID = 0x57454654
 """`PRAGMA application_id` of a Weft store ("WEFT")."""
@@ -59,6 +60,46 @@ def prepare(connection: sqlite3.Connection, path: str, durability: str) -> None:
     connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'strict' else 'NORMAL'}")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA trusted_schema = OFF")
+
+
+def find_out(connection: sqlite3.Connection, batch: Batch, number: int, data_version: int) -> bool | None:
+    """Whether the commit `number`, whose COMMIT failed and was rolled back, is in the file; None when that is not known.
+
+    Looking is not enough: after a failed fsync its frames may stand in the write-ahead log, and whoever opens the file
+    next would take them up. So a commit of our own goes to the very place in the log where they would be.
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            alone = connection.execute("PRAGMA data_version").fetchone() == (data_version,)
+            applied = _applied(connection, batch, number, alone)
+            # Past `number` too: its reservation may have been rolled back, and a number is never used twice.
+            connection.execute("UPDATE weft_store SET number = max(number, ?) + 1", (number,))
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    except sqlite3.Error:
+        return None
+    return applied
+
+
+def _applied(connection: sqlite3.Connection, batch: Batch, number: int, alone: bool) -> bool | None:
+    """What the file shows of a batch. `alone`: nobody else has written since, so that it shows all there is to know."""
+    for key, value in batch.put.items():
+        row = connection.execute("SELECT value, version FROM kv WHERE key = ?", (key,)).fetchone()
+        if row == (value, number):
+            return True
+        if row is not None and row[1] < number:
+            return False  # versions only grow
+    if not alone:
+        return None  # others may have removed the traces
+    if batch.put:
+        return False
+    left = any(connection.execute("SELECT 1 FROM kv WHERE key = ?", (key,)).fetchone() for key in batch.delete)
+    within = "SELECT 1 FROM kv WHERE key >= ? AND key < ?"
+    return not left and not any(connection.execute(within, bounds).fetchone() for bounds in batch.delete_range)
 
 
 def identity(path: str) -> tuple[int, int]:

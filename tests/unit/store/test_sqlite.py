@@ -8,9 +8,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -253,6 +254,107 @@ async def test_a_full_disk_writes_nothing_and_reads_go_on(tmp_path: Path) -> Non
     store._execute("PRAGMA max_page_count = 100000").fetchone()
     assert await store.commit(Batch(expect={"a": first}, put={"a": "3", "big": "x" * 200_000})) > first
     await store.close()
+
+
+class LosingCommits:
+    """The connection's `execute`, with some COMMITs that end in an I/O error, carried out before that or not."""
+
+    def __init__(self, store: SqliteStore, *, applied: bool, meanwhile: Callable[[], None] = lambda: None) -> None:
+        self.connection = store._connection
+        self.applied, self.meanwhile = applied, meanwhile
+        self.left = 1
+        store._execute = self  # type: ignore[assignment]
+
+    def __call__(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        if sql != "COMMIT" or not self.left:
+            return self.connection.execute(sql, *parameters)
+        self.left -= 1
+        self.connection.execute("COMMIT" if self.applied else "ROLLBACK")
+        self.meanwhile()
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+
+BATCHES = [
+    Batch(put={"new": "1"}),
+    Batch(put={"old": "2", "new": "1"}, delete={"gone"}),
+    Batch(delete={"gone"}),
+    Batch(delete_range=[("g", "h")]),
+]
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+async def test_a_commit_that_failed_and_was_applied_all_the_same_is_found_out(tmp_path: Path, batch: Batch) -> None:
+    store = await SqliteStore.open(str(tmp_path / "shop.db"))
+    first = await store.commit(Batch(put={"old": "1", "gone": "1"}))
+    LosingCommits(store, applied=True)
+    number = await store.commit(batch)
+    rows = {row.key: row for row in await store.scan("a", "z")}
+    assert {key: row.version for key, row in rows.items() if key in batch.put} == dict.fromkeys(batch.put, number)
+    assert ("gone" in rows) == (not batch.delete and not batch.delete_range)
+    assert await store.commit(Batch(put={"later": "1"})) > number > first
+    await store.close()
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+async def test_a_commit_that_failed_says_that_nothing_was_written(tmp_path: Path, batch: Batch) -> None:
+    store = await SqliteStore.open(str(tmp_path / "shop.db"))
+    first = await store.commit(Batch(put={"old": "1", "gone": "1"}))
+    LosingCommits(store, applied=False)
+    with pytest.raises(StoreUnavailable, match="disk I/O error") as caught:
+        await store.commit(batch)
+    assert caught.value.applied is False
+    assert {row.key: row.version for row in await store.scan("a", "z")} == {"gone": first, "old": first}
+    assert await store.commit(batch) > first
+    await store.close()
+
+
+@pytest.mark.parametrize("applied", [True, False])
+async def test_what_others_wrote_over_is_not_known(tmp_path: Path, applied: bool) -> None:
+    store, other = [await SqliteStore.open(str(tmp_path / "shop.db")) for _ in range(2)]
+
+    def overwrite() -> None:
+        with sqlite3.connect(tmp_path / "shop.db") as connection:
+            connection.execute("INSERT OR REPLACE INTO kv VALUES('new', '5', 10000)")
+        connection.close()
+
+    LosingCommits(store, applied=applied, meanwhile=overwrite)
+    with pytest.raises(StoreUnavailable) as caught:
+        await store.commit(Batch(put={"new": "1"}))
+    assert caught.value.applied is None
+    await store.close()
+    await other.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no limits of a process there")
+def test_a_disk_that_refuses_the_commit_s_last_write(tmp_path: Path) -> None:
+    program = """
+import asyncio, os, resource, sys
+from weft_core.errors import StoreUnavailable
+from weft_core.store.port import Batch
+from weft_core.store.sqlite import SqliteStore
+path = sys.argv[1]
+
+async def main():
+    store = await SqliteStore.open(path)
+    first = await store.commit(Batch(put={"a": "1"}))
+    size = os.path.getsize(path + "-wal")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 5_000, resource.RLIM_INFINITY))
+    told = []
+    try:
+        await store.commit(Batch(expect={"a": first}, put={"a": "x" * 20_000, "b": "2"}))
+    except StoreUnavailable as error:
+        told.append(error.applied)
+    rows = [row.key for row in await store.scan("a", "z")]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    second = await store.commit(Batch(expect={"a": first}, put={"a": "3"}))
+    print(told, rows, second > first)
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "shop.db"], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[False] ['a'] True\n", "")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an open file cannot be deleted there")
