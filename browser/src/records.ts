@@ -4,6 +4,7 @@
  */
 
 import { WeftError } from "./errors.js";
+import { parseJson } from "./json.js";
 
 export type Status =
   | "pending"
@@ -104,7 +105,7 @@ export function ascii(json: string): string {
 export function parseRow<T extends object>(json: string, what: string): T {
   let value: unknown;
   try {
-    value = JSON.parse(json);
+    value = parseJson(json);
   } catch (cause) {
     throw new WeftError("decode", `the ${what} is not JSON; it was damaged outside of Weft`, { cause });
   }

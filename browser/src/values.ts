@@ -5,7 +5,10 @@
  */
 
 import { WeftError } from "./errors.js";
+import { numbered } from "./json.js";
 import { ascii } from "./records.js";
+
+export { parseJson } from "./json.js";
 
 const DEPTH_MAX = 200;
 
@@ -46,20 +49,22 @@ function lower(value: unknown, path: string, depth: number): unknown {
 /** `Object.fromEntries`, also for the key `__proto__`. */
 function fromEntries(items: Iterable<readonly [string, unknown]>): Record<string, unknown> {
   const made: Record<string, unknown> = {};
-  for (const [key, value] of items) {
-    Object.defineProperty(made, key, { value, enumerable: true, configurable: true, writable: true });
-  }
+  for (const [key, value] of items) define(made, key, value);
   return made;
 }
 
-/** The value of a parsed codec text: tags that JavaScript knows become values, shared parts stay shared. */
+function define(made: Record<string, unknown>, key: string, value: unknown): void {
+  Object.defineProperty(made, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+/** The value of a codec text parsed by `parseJson`: tags that JavaScript knows become values, shared parts stay shared. */
 export function decode(node: unknown): unknown {
   return new Decoder(node).raise(node);
 }
 
 class Decoder {
   /** Every array and object in the order they are written: what `$ref` counts. Made when first asked for. */
-  #numbered: object[] | undefined;
+  #numbered: readonly object[] | undefined;
   readonly #root: unknown;
   readonly #made = new Map<object, unknown>();
 
@@ -76,13 +81,40 @@ class Decoder {
     if (entries.length === 1 && first?.[0].startsWith("$")) return this.#tagged(node, first[0], first[1]);
     const made: Record<string, unknown> = {};
     this.#made.set(node, made);
-    return Object.assign(made, fromEntries(entries.map(([key, item]) => [key, this.raise(item)])));
+    for (const [key, item] of entries) define(made, key, this.raise(item));
+    return made;
   }
 
   #list(node: object, items: readonly unknown[]): unknown[] {
     const made: unknown[] = [];
     this.#made.set(node, made);
     for (const item of items) made.push(this.raise(item));
+    return made;
+  }
+
+  #set(node: object, items: readonly unknown[]): Set<unknown> {
+    const made = new Set<unknown>();
+    this.#made.set(node, made);
+    for (const item of items) made.add(this.raise(item));
+    return made;
+  }
+
+  /** Keys first: they say what it becomes, and it may hold itself. */
+  #dict(node: object, items: readonly [unknown, unknown][]): unknown {
+    const keys = items.map(([key]) => this.raise(key));
+    if (keys.every((key) => typeof key === "string")) {
+      const made: Record<string, unknown> = {};
+      this.#made.set(node, made);
+      items.forEach(([, item], i) => {
+        define(made, String(keys[i]), this.raise(item));
+      });
+      return made;
+    }
+    const made = new Map<unknown, unknown>();
+    this.#made.set(node, made);
+    items.forEach(([, item], i) => {
+      made.set(keys[i], this.raise(item));
+    });
     return made;
   }
 
@@ -103,29 +135,11 @@ class Decoder {
         return Array.isArray(payload) ? this.#list(node, payload) : node;
       case "$set":
       case "$frozenset":
-        return Array.isArray(payload) ? new Set(payload.map((item) => this.raise(item))) : node;
-      case "$dict": {
-        if (!Array.isArray(payload)) return node;
-        const items = (payload as [unknown, unknown][]).map(([key, item]): [unknown, unknown] => [
-          this.raise(key),
-          this.raise(item),
-        ]);
-        const named = items.every((item): item is [string, unknown] => typeof item[0] === "string");
-        return named ? fromEntries(items) : new Map(items);
-      }
+        return Array.isArray(payload) ? this.#set(node, payload) : node;
+      case "$dict":
+        return Array.isArray(payload) ? this.#dict(node, payload as [unknown, unknown][]) : node;
       default:
         return node;
     }
   }
-}
-
-function numbered(root: unknown): object[] {
-  const found: object[] = [];
-  const visit = (node: unknown): void => {
-    if (typeof node !== "object" || node === null) return;
-    found.push(node);
-    for (const item of Object.values(node)) visit(item);
-  };
-  visit(root);
-  return found;
 }

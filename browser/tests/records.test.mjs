@@ -120,3 +120,40 @@ test("what cannot be stored is refused with the place where it stands", () => {
     );
   }
 });
+
+test("shared and cyclic parts come back shared, also where keys look like integers", async () => {
+  const { decode, parseJson } = values;
+  const [shared, cyclic, inside, tuples] = python(
+    `from weft_core.resume.values import Registry, ValueCodec
+codec = ValueCodec(Registry())
+leaf, other = [1], {"x": "2"}
+shared = {"b": other, "10": [leaf, "a\\"{[,"], "2": leaf, "deep": {"7": [other], "1": leaf}}
+cyclic = {}
+cyclic["5"], cyclic["a"] = cyclic, [cyclic, {"1": leaf, "0": cyclic}]
+inside = {(1,): leaf}
+inside["self"] = inside
+pair = (leaf, {"3": leaf})
+print(json.dumps([codec.encode(x) for x in (shared, cyclic, inside, [pair, {"9": pair, "1": {leaf[0]}}])]))`,
+    null,
+  );
+  const one = decode(parseJson(shared));
+  assert.deepEqual(one, { b: { x: "2" }, 10: [[1], 'a"{[,'], 2: [1], deep: { 7: [{ x: "2" }], 1: [1] } });
+  assert.equal(one["2"], one["10"][0]);
+  assert.equal(one.deep["1"], one["2"]);
+  assert.equal(one.deep["7"][0], one.b);
+  const two = decode(parseJson(cyclic));
+  assert.equal(two["5"], two);
+  assert.equal(two.a[0], two);
+  assert.equal(two.a[1]["0"], two);
+  assert.deepEqual(two.a[1]["1"], [1]);
+  const three = decode(parseJson(inside));
+  assert.equal(three.get("self"), three);
+  const four = decode(parseJson(tuples));
+  assert.equal(four[1]["9"], four[0]);
+  assert.equal(four[0][1]["3"], four[0][0]);
+  assert.deepEqual(four[1]["1"], new Set([1]));
+  // The same inside a larger document, as a result stands in its run's record.
+  const record = parseJson(`{"id":"r","7":[],"result":${shared}}`);
+  const result = decode(record.result);
+  assert.equal(result.deep["7"][0], result.b);
+});

@@ -91,6 +91,35 @@ def test_of_two_tabs_one_leads_and_the_other_takes_over_when_it_ends(browser: Br
     assert len(browser.ledger.entries) <= 41
 
 
+def test_a_tab_without_an_engine_notices_that_the_leader_is_gone(browser: Browser) -> None:
+    leader = browser.page()
+    open_weft(leader)
+    watcher = browser.page()
+    open_weft(watcher, engine=False)
+    watcher.evaluate("it.ready")
+    assert watcher.evaluate("[it.engine.view.phase, it.engine.view.leader]") == ["closed", "other"]
+    leader.close()
+    watcher.wait_for_function("it.engine.view.leader === 'none' && !it.engine.advancing")
+
+    again = browser.page()
+    open_weft(again)
+    watcher.wait_for_function("it.engine.view.leader === 'other' && it.engine.advancing")
+    again.evaluate("it.close()")
+    watcher.wait_for_function("it.engine.view.leader === 'none'")
+
+
+def test_lists_are_filtered(browser: Browser) -> None:
+    page = browser.page()
+    open_weft(page)
+    page.evaluate("it.start('greet', 'Ada', { id: 'g-1' })")
+    page.evaluate("it.start('greet', 'Bob', { id: 'g-2' })")
+    assert page.evaluate("it.start('loud', 'x', { id: 'l' }).then((run) => run.result())") == "X"
+    page.wait_for_function("it.count({ status: 'waiting' }).then((count) => count === 2)")
+    names = "it.list({ status: ['completed', 'waiting'], limit: 2 }).then((runs) => runs.map((run) => run.id))"
+    assert page.evaluate(names) == ["g-1", "g-2"]
+    assert page.evaluate("it.list({ status: 'completed' }).then((runs) => runs.map((run) => run.id))") == ["l"]
+
+
 def test_a_killed_browser_goes_on_when_its_profile_is_opened_again(browser: Browser) -> None:
     page = browser.page()
     open_weft(page)

@@ -8,11 +8,12 @@ import {
   type EnginePhase,
   type EngineState,
   engineChannel,
+  engineLock,
   PROTOCOL_VERSION,
   type ToPage,
   type ToWorker,
 } from "../protocol.js";
-import { decode, encode } from "../values.js";
+import { decode, encode, parseJson } from "../values.js";
 
 /** What an activity in JavaScript can know of its attempt. */
 export interface ActivityInfo {
@@ -65,6 +66,8 @@ export class Engine {
   #replacements = 0;
   #servingSince = 0;
   #closed: (() => void) | undefined;
+  #queued = false;
+  readonly #givingUp = new AbortController();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -130,6 +133,7 @@ export class Engine {
         this.#say({ type: "close" });
       });
     }
+    this.#givingUp.abort();
     this.#channel.onmessage = null;
     this.#channel.close();
     document.removeEventListener("visibilitychange", this.#wake);
@@ -149,6 +153,23 @@ export class Engine {
     if (message.type !== "leader" || message.id === this.#id) return;
     this.#other = { phase: message.phase, message: message.message };
     this.#tell();
+    if (message.phase === "booting" || message.phase === "serving") void this.#outlive();
+  }
+
+  /** A leader that dies says nothing, but its lock is free then: wait in line for that, and let the next one pass. */
+  async #outlive(): Promise<void> {
+    if (this.#queued) return;
+    this.#queued = true;
+    const options = { mode: "shared", signal: this.#givingUp.signal } as const;
+    try {
+      await navigator.locks.request(engineLock(this.#options.database), options, () => {
+        this.#queued = false;
+        this.#other = undefined;
+        this.#tell();
+      });
+    } catch {
+      // Closed, or a page without locks: it knows what leaders say and no more.
+    }
   }
 
   #heard(message: ToPage): void {
@@ -201,7 +222,7 @@ export class Engine {
     try {
       const activity = this.#options.activities[call.activity];
       if (!activity) throw new WeftError("not_found", `this page has no activity ${call.activity}`);
-      const result = await activity(...(decode(JSON.parse(call.args)) as unknown[]), info);
+      const result = await activity(...(decode(parseJson(call.args)) as unknown[]), info);
       const value = encode(result, `result of ${call.activity}`);
       if (this.#calls.delete(call.call)) this.#say({ type: "returned", call: call.call, value });
     } catch (error) {

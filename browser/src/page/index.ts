@@ -107,9 +107,14 @@ export class Weft {
     return new Run(this.#store, this.#watch, id);
   }
 
-  /** Runs in the order of their ids. */
+  /** Runs in the order of their ids, filtered; at most `limit`. */
   list(options: ListOptions = {}): Promise<RunRecord[]> {
     return list(this.#store, options);
+  }
+
+  /** How many runs the same filters of `list` match. */
+  async count(options: Omit<ListOptions, "limit"> = {}): Promise<number> {
+    return (await list(this.#store, { ...options, limit: Number.POSITIVE_INFINITY })).length;
   }
 
   /** Stop this tab's engine at its last commit and close the database. Runs go on with the next engine. */

@@ -254,23 +254,32 @@ function describeError(error: unknown): { type: string; message: string; traceba
 }
 
 export interface ListOptions {
+  /** Only runs that stand so; `waiting` is a running one that only time or the outside can move. */
+  readonly status?: Status | readonly Status[];
   readonly workflow?: string;
   readonly idPrefix?: string;
   /** At most this many; 100 when not given. */
   readonly limit?: number;
 }
 
-/** Records of runs in the order of their ids. */
+/** Records of runs in the order of their ids, each with the status it is shown with. */
 export async function list(store: Store, options: ListOptions): Promise<RunRecord[]> {
   const found: RunRecord[] = [];
   const limit = options.limit ?? 100;
+  const statuses = options.status === undefined ? undefined : new Set([options.status].flat());
   const end = keys.prefixEnd("run/");
   for (let from = "run/"; found.length < limit; ) {
     const rows = await store.scan(from, end, { limit: SCAN_LIMIT });
     for (const row of rows) {
+      if (found.length >= limit) break;
       const record = parseRun(row.value);
-      const wanted = options.workflow === undefined || record.workflow === options.workflow;
-      if (wanted && record.id.startsWith(options.idPrefix ?? "") && found.length < limit) found.push(record);
+      if (options.workflow !== undefined && record.workflow !== options.workflow) continue;
+      if (!record.id.startsWith(options.idPrefix ?? "")) continue;
+      const fibers = record.status === "running" ? await scanAll(store, keys.fibers(record.id)) : [];
+      // Looked at as text, as Python does: one damaged fiber must not hide all other runs.
+      const waiting = record.status === "running" && !fibers.some(({ value }) => value.includes('"wait":{"op":"run"'));
+      const status = waiting ? "waiting" : record.status;
+      if (statuses === undefined || statuses.has(status)) found.push({ ...record, status });
     }
     const last = rows.at(-1);
     if (last === undefined || rows.length < SCAN_LIMIT) break;

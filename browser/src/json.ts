@@ -1,0 +1,61 @@
+/**
+ * JSON texts whose containers are counted in the order they are written: what `$ref` of the codec means. `JSON.parse` alone
+ * does not keep that order, since objects in JavaScript list keys that look like integers first.
+ */
+
+/** Where a container stands: in which text, and at which number of it. */
+interface Place {
+  readonly order: readonly object[];
+  readonly at: number;
+}
+
+const places = new WeakMap<object, Place>();
+/** Only a text with references and such keys needs a second look. */
+const REFERENCE = /"\$ref":/;
+const INTEGER_KEY = /"\d+"\s*:/;
+const TOKEN = /"((?:[^"\\]|\\.)*)"(\s*:)?|[{}[\],]/g;
+
+/** `JSON.parse`, remembering the order of the text where that matters. */
+export function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  if (REFERENCE.test(text) && INTEGER_KEY.test(text)) {
+    const order = written(text, value);
+    order.forEach((node, at) => {
+      places.set(node, { order, at });
+    });
+  }
+  return value;
+}
+
+/** The containers of a parsed value in the order their opening brackets stand, beginning with itself. */
+export function numbered(root: unknown): readonly object[] {
+  if (typeof root !== "object" || root === null) return [];
+  const place = places.get(root);
+  if (place) return place.order.slice(place.at);
+  const found: object[] = [];
+  const visit = (node: unknown): void => {
+    if (typeof node !== "object" || node === null) return;
+    found.push(node);
+    for (const item of Object.values(node)) visit(item);
+  };
+  visit(root);
+  return found;
+}
+
+/** Walk through the text and through what was parsed from it, side by side. */
+function written(text: string, root: unknown): object[] {
+  const order: object[] = [];
+  const open: { readonly node: object; key: string | number }[] = [];
+  for (const [token, string, colon] of text.matchAll(TOKEN)) {
+    const top = open.at(-1);
+    if (token === "{" || token === "[") {
+      const node = top === undefined ? root : Reflect.get(top.node, top.key);
+      if (typeof node !== "object" || node === null) return order; // a key stands twice: not a text of ours
+      order.push(node);
+      open.push({ node, key: 0 });
+    } else if (token === "}" || token === "]") open.pop();
+    else if (top !== undefined && token === "," && typeof top.key === "number") top.key += 1;
+    else if (top !== undefined && colon !== undefined) top.key = String(JSON.parse(`"${string}"`));
+  }
+  return order;
+}

@@ -1,0 +1,56 @@
+// What a page reads and writes, on fake-indexeddb, beside what Python's client makes of the same rows.
+import "fake-indexeddb/auto";
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { load } from "./load.mjs";
+
+const { openStore } = await load("store/index.ts");
+const runs = await load("page/runs.ts");
+const keys = await load("keys.ts");
+
+const store = await openStore("page");
+after(() => store.close());
+
+/** A run as an engine leaves it: its record, and a fiber that waits for `op` when it is open. */
+async function leave(id, workflow, status, op) {
+  const record = { id, workflow, version: "1", status, input: [[], {}], created_at: 5 };
+  const put = { [keys.run(id)]: JSON.stringify(record) };
+  if (op) put[`${keys.fibers(id)}0`] = JSON.stringify({ n: 1, frames: [], wait: { op } });
+  await store.commit({ put });
+}
+
+await leave("a-1", "order", "running", "signal");
+await leave("a-2", "order", "running", "run");
+await leave("a-3", "order", "completed");
+await leave("b-1", "import", "running", "sleep");
+await leave("b-2", "import", "pending");
+await store.commit({ put: { [`${keys.fibers("b-1")}1`]: '{"damaged' } });
+
+const ids = async (options) => (await runs.list(store, options)).map((run) => run.id);
+
+test("lists are filtered as in Python", async () => {
+  assert.deepEqual(await ids({}), ["a-1", "a-2", "a-3", "b-1", "b-2"]);
+  assert.deepEqual(await ids({ status: "waiting" }), ["a-1", "b-1"]);
+  assert.deepEqual(await ids({ status: "running" }), ["a-2"]);
+  assert.deepEqual(await ids({ status: ["completed", "pending"] }), ["a-3", "b-2"]);
+  assert.deepEqual(await ids({ status: [] }), []);
+  assert.deepEqual(await ids({ status: "waiting", workflow: "import" }), ["b-1"]);
+  assert.deepEqual(await ids({ idPrefix: "a-", limit: 2 }), ["a-1", "a-2"]);
+  assert.deepEqual(await ids({ status: "waiting", limit: 1 }), ["a-1"]);
+  assert.deepEqual(await ids({ limit: 0 }), []);
+});
+
+test("a listed run has the status it is shown with", async () => {
+  const shown = (await runs.list(store, {})).map((run) => run.status);
+  assert.deepEqual(shown, ["waiting", "running", "completed", "waiting", "pending"]);
+});
+
+test("an id that no run can have is refused at the start and not found anywhere else", async () => {
+  const impossible = "\u540d".repeat(200);
+  await assert.rejects(runs.start(store, "order", [], { id: impossible }), { code: "declaration" });
+  await assert.rejects(runs.start(store, "order", [], { id: "" }), { code: "declaration" });
+  await assert.rejects(runs.view(store, impossible), { code: "run_not_found" });
+  await assert.rejects(runs.history(store, impossible), { code: "run_not_found" });
+  await assert.rejects(runs.send(store, impossible, "signal"), { code: "run_not_found" });
+  await assert.rejects(runs.send(store, "a-1", "signal", { id: impossible }), { code: "declaration" });
+});
