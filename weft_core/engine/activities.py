@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from weft_core.errors import ActivityTimeout, CheckpointError, UnknownActivity
 from weft_core.kernel.changes import Dispatch
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from weft_core.engine.host import Host
     from weft_core.resume.values import ValueCodec
 
-_current: contextvars.ContextVar[ActivityInfo] = contextvars.ContextVar("weft_activity")
+_current: contextvars.ContextVar[Attempt] = contextvars.ContextVar("weft_activity")
 
 
 class ActivityInfo:
@@ -25,84 +25,79 @@ class ActivityInfo:
     outside system. `attempt` counts from 1. `last_details` is what the latest attempt that reported anything said.
     """
 
-    def __init__(self, run_id: str, dispatch: Dispatch, last_details: Any, beat: Callable[[Any], None]) -> None:
-        self.run_id = run_id
-        self.activity = dispatch.activity
-        self.attempt = dispatch.attempt
-        self.key = dispatch.key
+    def __init__(self, attempt: Attempt, last_details: Any) -> None:
+        self.run_id = attempt.run_id
+        self.activity = attempt.dispatch.activity
+        self.attempt = attempt.dispatch.attempt
+        self.key = attempt.dispatch.key
         self.last_details = last_details
-        self.cancelled = False
-        self._beat = beat
+        self._of = attempt
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody wants the result any more: the attempt took too long, or its run has ended."""
+        return self._of.stopped
 
     def heartbeat(self, details: Any = None) -> None:
         """Say that the attempt is alive, and how far it is; `details` are stored and given to the next attempt.
 
         Works from the activity's thread too. Raises `CheckpointError` for details that cannot be stored.
         """
-        self._beat(details)
+        self._of.heartbeat(details)
 
 
 def activity_info() -> ActivityInfo:
     """The attempt this code runs in. Raises `LookupError` outside of an activity."""
     try:
-        return _current.get()
+        return _current.get().info()
     except LookupError:
         raise LookupError("activity_info() works inside an activity that an engine runs") from None
 
 
+class Reports(Protocol):
+    """Who makes attempts and hears of them."""
+
+    codec: ValueCodec
+    host: Host
+
+    def reported(self, attempt: Attempt) -> None: ...
+
+    def beaten(self, attempt: Attempt, details: str) -> None: ...
+
+
 class Attempt:
-    """One attempt under way. It reports exactly once, unless it is aborted: then never."""
+    """One attempt under way. It reports exactly once, unless it is aborted: then never.
 
-    __slots__ = (
-        "_beat_timer",
-        "_codec",
-        "_host",
-        "_loop",
-        "_on_beat",
-        "_on_report",
-        "_timer",
-        "activity",
-        "dispatch",
-        "info",
-        "reported",
-        "run_id",
-        "task",
-    )
+    Once reported, `ok` says whether `text` is that of the result or of the error. `stopped`: its code was asked to stop.
+    Most attempts are over at once, so what only longer ones need is made when they turn out to be.
+    """
 
-    def __init__(
-        self,
-        run_id: str,
-        dispatch: Dispatch,
-        activity: Activity[..., Any],
-        *,
-        codec: ValueCodec,
-        host: Host,
-        on_report: Callable[[Attempt, bool, str], None],
-        on_beat: Callable[[Attempt, str], None],
-    ) -> None:
+    task: asyncio.Task[None] | None = None
+    reported = False
+    stopped = False
+    ok = False
+    text = ""
+    _info: ActivityInfo | None = None
+    _loop: asyncio.AbstractEventLoop
+    _timer: Callable[[], None] | None = None
+    _beat_timer: Callable[[], None] | None = None
+
+    def __init__(self, run_id: str, dispatch: Dispatch, activity: Activity[..., Any], reports: Reports) -> None:
         self.run_id = run_id
         self.dispatch = dispatch
         self.activity = activity
-        self.reported = False
-        self.task: asyncio.Task[None] | None = None
-        self.info: ActivityInfo | None = None
-        self._codec = codec
-        self._host = host
-        self._on_report = on_report
-        self._on_beat = on_beat
-        self._timer: Callable[[], None] | None = None
-        self._beat_timer: Callable[[], None] | None = None
-        self._loop = asyncio.get_running_loop()
+        self._reports = reports
 
     def start(self) -> None:
         """Call the activity. It may be over when this returns."""
-        context = contextvars.copy_context()
-        self.task = self._host.spawn(self._run(), context)
+        host = self._reports.host
+        self._loop = asyncio.get_running_loop()
+        self.task = host.spawn(self._run(), contextvars.copy_context())
         if self.reported:
             return
         deadlines = []
         if self.dispatch.timeout_ms is not None:
-            deadlines.append(self._host.now_ms() + self.dispatch.timeout_ms)
+            deadlines.append(host.now_ms() + self.dispatch.timeout_ms)
         if self.dispatch.total_until_ms is not None:
             deadlines.append(self.dispatch.total_until_ms)
         if deadlines:
@@ -111,23 +106,25 @@ class Attempt:
             self._arm_beat(self.activity.heartbeat_ms)
 
     async def _run(self) -> None:
-        dispatch, codec = self.dispatch, self._codec
+        codec = self._reports.codec
         try:
-            args, kwargs = codec.decode(dispatch.args)
-            details = None if dispatch.details is None else codec.decode(dispatch.details)
-            self.info = ActivityInfo(self.run_id, dispatch, details, self._heartbeat)
-            _current.set(self.info)
-            function = self.activity.function
-            if self.activity.is_async:
+            args, kwargs = codec.decode(self.dispatch.args)
+            _current.set(self)
+            if self.dispatch.details is not None:
+                self.info()
+            activity = self.activity
+            function = activity.function
+            if activity.is_async:
                 result = await function(*args, **kwargs)
             else:
-                if self._host.threads:
-                    result = await self._host.in_thread(lambda: function(*args, **kwargs))
+                host = self._reports.host
+                if host.threads:
+                    result = await host.in_thread(lambda: function(*args, **kwargs))
                 else:
                     result = function(*args, **kwargs)
                 if isinstance(result, Awaitable):
                     result = await result
-            text = codec.encode(result, what=f"result of {dispatch.activity}")
+            text = codec.encode(result, what=activity.result_name)
         except CheckpointError as error:
             error.non_retryable = True  # type: ignore[attr-defined]  # it did its work; its result cannot be kept
             self._report(False, codec.encode_error(error))
@@ -147,12 +144,23 @@ class Attempt:
         if self.reported:
             return
         self.reported = True
-        self._disarm()
-        self._on_report(self, ok, text)
+        self.ok = ok
+        self.text = text
+        if self._timer is not None or self._beat_timer is not None:
+            self._disarm()
+        self._reports.reported(self)
 
-    def _heartbeat(self, details: Any) -> None:
-        text = self._codec.encode(details, what="heartbeat details")
-        if self._host.threads:
+    def info(self) -> ActivityInfo:
+        """What the activity can know of this attempt."""
+        if self._info is None:
+            details = self.dispatch.details
+            self._info = ActivityInfo(self, None if details is None else self._reports.codec.decode(details))
+        return self._info
+
+    def heartbeat(self, details: Any) -> None:
+        """See `ActivityInfo.heartbeat`."""
+        text = self._reports.codec.encode(details, what="heartbeat details")
+        if self._reports.host.threads:
             self._loop.call_soon_threadsafe(self._beaten, text)
         else:
             self._beaten(text)
@@ -162,36 +170,36 @@ class Attempt:
             return
         if self.activity.heartbeat_ms is not None:
             self._arm_beat(self.activity.heartbeat_ms)
-        self._on_beat(self, text)
+        self._reports.beaten(self, text)
 
     def _arm(self, at_ms: int) -> None:
         # A platform timer may come early (it is trusted for a bounded span only): look at the clock again.
         def fire() -> None:
-            if self._host.now_ms() < at_ms:
-                self._timer = self._host.call_at(at_ms, fire)
+            if self._reports.host.now_ms() < at_ms:
+                self._timer = self._reports.host.call_at(at_ms, fire)
             else:
                 self._expire(f"an attempt of activity {self.dispatch.activity!r} passed its time limit")
 
-        self._timer = self._host.call_at(at_ms, fire)
+        self._timer = self._reports.host.call_at(at_ms, fire)
 
     def _arm_beat(self, span_ms: int) -> None:
         if self._beat_timer is not None:
             self._beat_timer()
-        at_ms = self._host.now_ms() + span_ms
+        at_ms = self._reports.host.now_ms() + span_ms
 
         def fire() -> None:
-            if self._host.now_ms() < at_ms:
-                self._beat_timer = self._host.call_at(at_ms, fire)
+            if self._reports.host.now_ms() < at_ms:
+                self._beat_timer = self._reports.host.call_at(at_ms, fire)
             else:
                 self._expire(f"activity {self.dispatch.activity!r} gave no heartbeat for {span_ms / 1000:g} s")
 
-        self._beat_timer = self._host.call_at(at_ms, fire)
+        self._beat_timer = self._reports.host.call_at(at_ms, fire)
 
     def _expire(self, message: str) -> None:
         """The attempt took too long: report that now, and ask the code to stop. A thread cannot be stopped."""
         if self.reported:
             return
-        self._report(False, self._codec.encode_error(ActivityTimeout(message)))
+        self._report(False, self._reports.codec.encode_error(ActivityTimeout(message)))
         self._stop()
 
     def abort(self) -> None:
@@ -201,8 +209,7 @@ class Attempt:
         self._stop()
 
     def _stop(self) -> None:
-        if self.info is not None:
-            self.info.cancelled = True
+        self.stopped = True
         if self.task is not None and not self.task.done():
             self.task.cancel()
 

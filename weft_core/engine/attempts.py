@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from weft_core.engine.activities import Activities, Attempt
 from weft_core.engine.host import Host
@@ -11,42 +11,30 @@ from weft_core.kernel.changes import Dispatch
 from weft_core.resume.values import ValueCodec
 
 
-@dataclass(slots=True, kw_only=True)
-class Result:
-    """An attempt's end: `ok` with the text of its result, or not, with that of its error."""
-
-    fiber_id: str
-    operation_id: str
-    attempt: int
-    ok: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beat:
+class Beat(NamedTuple):
     """A heartbeat with the text of its details."""
 
-    fiber_id: str
-    operation_id: str
-    attempt: int
+    dispatch: Dispatch
     details: str
 
 
-Fact = Result | Beat
+Fact = Attempt | Beat
+"""An attempt that has ended, or a heartbeat."""
 
 
 class Attempts:
     """Attempts under way by run and fiber, and the facts they gave, by run, in the order they came.
 
     A fact stays here (or with the round that took it and gives it back) until the commit that consumed it is durable:
-    a failing store makes the engine read its runs again, not do finished work again.
+    a failing store makes the engine read its runs again, not do finished work again. Who takes the facts of a run gives
+    them back if they could not be committed.
     """
 
     def __init__(self, *, activities: Activities, codec: ValueCodec, host: Host, wake: Callable[[], None]) -> None:
         self.activities = activities
         self.facts: dict[str, list[Fact]] = {}
-        self._codec = codec
-        self._host = host
+        self.codec = codec
+        self.host = host
         self._wake = wake
         self._under_way: dict[tuple[str, str], Attempt] = {}
 
@@ -61,23 +49,11 @@ class Attempts:
             if _same(current.dispatch, dispatch):
                 return None
             current.abort()
-        if any(isinstance(fact, Result) and _same(fact, dispatch) for fact in self.facts.get(run_id, ())):
-            return None  # it ended while the run was being read again
-        attempt = Attempt(
-            run_id,
-            dispatch,
-            self.activities[dispatch.activity],
-            codec=self._codec,
-            host=self._host,
-            on_report=self._reported,
-            on_beat=self._beaten,
-        )
-        self._under_way[key] = attempt
+        if run_id in self.facts:
+            if any(type(fact) is Attempt and _same(fact.dispatch, dispatch) for fact in self.facts[run_id]):
+                return None  # it ended while the run was being read again
+        attempt = self._under_way[key] = Attempt(run_id, dispatch, self.activities[dispatch.activity], self)
         return attempt
-
-    def take(self, run_id: str) -> list[Fact]:
-        """The facts of a run; who takes them gives them back if they could not be committed."""
-        return self.facts.pop(run_id, [])
 
     def give_back(self, run_id: str, facts: list[Fact]) -> None:
         self.facts[run_id] = facts + self.facts.get(run_id, [])
@@ -104,33 +80,16 @@ class Attempts:
             attempt.abort()
         return attempts
 
-    def _reported(self, attempt: Attempt, ok: bool, text: str) -> None:
-        dispatch = attempt.dispatch
-        key = (attempt.run_id, dispatch.fiber_id)
+    def reported(self, attempt: Attempt) -> None:
+        """An attempt has ended, with its `ok` and `text`."""
+        key = (attempt.run_id, attempt.dispatch.fiber_id)
         if self._under_way.get(key) is attempt:
             del self._under_way[key]
-        self._add(
-            attempt.run_id,
-            Result(
-                fiber_id=dispatch.fiber_id,
-                operation_id=dispatch.operation_id,
-                attempt=dispatch.attempt,
-                ok=ok,
-                text=text,
-            ),
-        )
+        self._add(attempt.run_id, attempt)
 
-    def _beaten(self, attempt: Attempt, details: str) -> None:
-        dispatch = attempt.dispatch
-        self._add(
-            attempt.run_id,
-            Beat(
-                fiber_id=dispatch.fiber_id,
-                operation_id=dispatch.operation_id,
-                attempt=dispatch.attempt,
-                details=details,
-            ),
-        )
+    def beaten(self, attempt: Attempt, details: str) -> None:
+        """An attempt is alive and says how far it is."""
+        self._add(attempt.run_id, Beat(attempt.dispatch, details))
 
     def _add(self, run_id: str, fact: Fact) -> None:
         facts = self.facts.get(run_id)
@@ -141,5 +100,5 @@ class Attempts:
         self._wake()
 
 
-def _same(one: Dispatch | Result, other: Dispatch) -> bool:
+def _same(one: Dispatch, other: Dispatch) -> bool:
     return one.operation_id == other.operation_id and one.attempt == other.attempt and one.fiber_id == other.fiber_id

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from weft_core.engine.activities import Activities, Attempt
-from weft_core.engine.attempts import Attempts, Beat, Fact, Result
+from weft_core.engine.attempts import Attempts, Beat, Fact
 from weft_core.engine.host import Host
 from weft_core.engine.loader import Loaded, load_run, refresh_inbox
 from weft_core.engine.parking import Parking, fenced
@@ -27,6 +27,7 @@ from weft_core.store import keys
 from weft_core.store.port import Batch, Store
 
 log = logging.getLogger("weft")
+_NO_FACTS: list[Fact] = []
 
 DUE_SCAN_MAX = 1_000
 """Timers one round fires."""
@@ -67,15 +68,15 @@ class Pump:
         self._ended = False
         self._committing = False
         self.failure: BaseException | None = None
+        self._wake = asyncio.Event()
         self.parking = Parking(store, owner_version)
-        self._attempts = Attempts(activities=activities, codec=app.codec, host=host, wake=self._wake_up)
+        self._attempts = Attempts(activities=activities, codec=app.codec, host=host, wake=self._wake.set)
         self._submissions = Submissions(store)
         self._problems: list[tuple[str, WeftError]] = []
         self._loaded: dict[str, Loaded] = {}
         self._parked: dict[str, None] = {}
         self._todo: dict[str, bool] = {}
         self._waiters = Waiters()
-        self._wake = asyncio.Event()
         self._hinted = True
         self._next_due: int | None = 0
         self._disarm: Callable[[], None] | None = None
@@ -249,22 +250,24 @@ class Pump:
             self._next_due = int(following[0].key.split("/")[1]) if following else None
 
     async def _advance(self, now: int) -> None:
-        todo, attempts = self._todo, self._attempts
-        chosen = list(dict.fromkeys([*attempts.facts, *todo]))[:ROUND_RUNS_MAX]
+        todo, facts = self._todo, self._attempts.facts
+        chosen = [*facts, *(run_id for run_id in todo if run_id not in facts)] if todo else list(facts)
+        del chosen[ROUND_RUNS_MAX:]
         turn: dict[str, Loaded] = {}
         taken: dict[str, list[Fact]] = {}
         try:
             for run_id in chosen:
-                inbox = todo.pop(run_id, None)
-                given = attempts.take(run_id)
+                inbox = todo.pop(run_id, False)
+                given = facts.pop(run_id, _NO_FACTS)
                 if given:
                     taken[run_id] = given
-                loaded = await self._bring(run_id, bool(inbox))
-                if loaded is None:
-                    continue
-                turn[run_id] = loaded
-                if not self._turn(loaded, given, now):
-                    del turn[run_id]
+                loaded = self._loaded.get(run_id)
+                if loaded is None or inbox:
+                    loaded = await self._bring(run_id, loaded)
+                    if loaded is None:
+                        continue
+                if self._turn(loaded, given, now):
+                    turn[run_id] = loaded
             await self._commit_turns(turn, now)
         except StoreError:
             # Nothing or everything was written: forget what memory believes and read it again, with the same facts.
@@ -272,15 +275,14 @@ class Pump:
                 self._forget(run_id)
                 todo[run_id] = True
             for run_id, given in taken.items():
-                attempts.give_back(run_id, given)
+                self._attempts.give_back(run_id, given)
             raise
 
-    async def _bring(self, run_id: str, inbox: bool) -> Loaded | None:
-        loaded = self._loaded.get(run_id)
+    async def _bring(self, run_id: str, loaded: Loaded | None) -> Loaded | None:
+        """A run with its inbox read, `loaded` again or from the store; None when there is nothing to advance."""
         try:
             if loaded is not None:
-                if inbox:
-                    await refresh_inbox(self.store, loaded)
+                await refresh_inbox(self.store, loaded)
                 return loaded
             loaded = await load_run(
                 self.store,
@@ -305,18 +307,17 @@ class Pump:
             self._next_due = start_at  # a client has set this timer
         return loaded
 
-    def _turn(self, loaded: Loaded, facts: list[Fact], now: int) -> bool:
+    def _turn(self, loaded: Loaded, facts: Sequence[Fact], now: int) -> bool:
         """Give a run its facts and let it move. False when it had to be parked with a problem."""
         machine = loaded.machine
         try:
             for fact in facts:
-                match fact:
-                    case Result(ok=True):
-                        results.completed(machine, fact.fiber_id, fact.operation_id, fact.attempt, fact.text, now)
-                    case Result():
-                        results.failed(machine, fact.fiber_id, fact.operation_id, fact.attempt, fact.text, now)
-                    case Beat():
-                        results.heartbeat(machine, fact.fiber_id, fact.operation_id, fact.attempt, fact.details)
+                if isinstance(fact, Beat):
+                    results.heartbeat(machine, fact.dispatch, fact.details)
+                elif fact.ok:
+                    results.completed(machine, fact.dispatch, fact.text, now)
+                else:
+                    results.failed(machine, fact.dispatch, fact.text, now)
             machine.advance(now)
         except (KeyboardInterrupt, SystemExit):
             raise
@@ -356,9 +357,8 @@ class Pump:
                     del turn[stale.keys.run_id]
                 continue
             self._after_commit(turn, changes, number)
-            problems, self._problems[:] = list(self._problems), []
-            for run_id, problem in problems:
-                await self._park(run_id, problem)
+            while self._problems:
+                await self._park(*self._problems.pop(0))
             return
         raise StoreError(f"clients changed the same runs {CONFLICT_RETRIES_MAX} times during one round")
 
@@ -371,6 +371,7 @@ class Pump:
 
     def _after_commit(self, turn: dict[str, Loaded], changes: dict[str, Changes], number: int) -> None:
         starting: list[Attempt] = []
+        make, closing, evict = self._attempts.make, self._closing, self.evict
         for run_id, loaded in turn.items():
             change = changes[run_id]
             if change.timers_set:
@@ -391,17 +392,18 @@ class Pump:
                 loaded.ready_version = 0
             elif loaded.ready_version == 0:
                 loaded.ready_version = number
-            for dispatch in () if self._closing else change.dispatch:  # a loop that stops begins nothing
-                attempt = self._attempts.make(run_id, dispatch)
-                if attempt is not None:
-                    starting.append(attempt)
+            if not closing:  # a loop that stops begins nothing
+                for dispatch in change.dispatch:
+                    attempt = make(run_id, dispatch)
+                    if attempt is not None:
+                        starting.append(attempt)
             if loaded.machine.more:
                 self._todo[run_id] = True
-            if self.evict is not None and self.evict(run_id):
+            if evict is not None and evict(run_id):
                 self._forget(run_id)
             elif change.parked:
                 self._keep_parked(run_id)
-            else:
+            elif self._parked:
                 self._parked.pop(run_id, None)
         for attempt in starting:
             attempt.start()
@@ -410,9 +412,6 @@ class Pump:
         self._forget(run_id)
         await self.parking.park(run_id, error)
         self._waiters.tell_closed(run_id)
-
-    def _wake_up(self) -> None:
-        self._wake.set()
 
     def _keep_parked(self, run_id: str) -> None:
         """Runs that wait may be needed again soon: the latest few stay in memory, the rest is only in the store."""

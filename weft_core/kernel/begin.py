@@ -23,7 +23,7 @@ def wait_for(machine: Machine, fiber: Fiber, operation: Operation[Any], made: li
     """
     match operation:
         case RunActivity():
-            return _activity(machine, fiber, operation)
+            return activity_wait(machine, fiber, operation)
         case Sleep():
             return SleepWait(duration_ms=operation.duration_ms, until=operation.until_ms)
         case WaitForSignal():
@@ -58,18 +58,22 @@ def wait_for(machine: Machine, fiber: Fiber, operation: Operation[Any], made: li
             raise DeclarationError(f"{type(operation).__name__} cannot be a branch; await it in the workflow itself")
 
 
-def _activity(machine: Machine, fiber: Fiber, operation: RunActivity) -> ActivityWait:
-    activity = machine.find_activity(operation.activity)
+def activity_wait(machine: Machine, fiber: Fiber, operation: RunActivity) -> ActivityWait:
+    name = operation.activity
+    activity = machine.find_activity(name)
+    args = machine.codec.encode_call(operation.args, operation.kwargs, what=name)
+    fiber.count = number = fiber.count + 1
+    wait = ActivityWait(f"{fiber.id}:{number}", name, args)
+    if operation.retry is not None:
+        wait.retry = machine.codec.encode(operation.retry, what="retry")
     timeout_ms, total_ms = operation.timeout_ms, operation.total_timeout_ms
-    return ActivityWait(
-        operation_id=f"{fiber.id}:{fiber.next_number()}",
-        activity=operation.activity,
-        args=machine.codec.encode([list(operation.args), operation.kwargs], what=operation.activity),
-        retry=None if operation.retry is None else machine.codec.encode(operation.retry, what="retry"),
-        timeout_ms=activity.timeout_ms if timeout_ms is None else timeout_ms,
-        total_timeout_ms=activity.total_timeout_ms if total_ms is None else total_ms,
-        key=operation.key,
-    )
+    if timeout_ms is not None or activity.timeout_ms is not None:
+        wait.timeout_ms = activity.timeout_ms if timeout_ms is None else timeout_ms
+    if total_ms is not None or activity.total_timeout_ms is not None:
+        wait.total_timeout_ms = activity.total_timeout_ms if total_ms is None else total_ms
+    if operation.key is not None:
+        wait.key = operation.key
+    return wait
 
 
 def _branch(machine: Machine, fiber_id: str, branch: Any, made: list[Fiber]) -> Fiber:

@@ -25,15 +25,16 @@ def begin(machine: Machine, fiber: Fiber) -> None:
         machine.touch(fiber)
         return
     wait.begin(machine.now)
-    if isinstance(wait, SignalWait):
+    if type(wait) is SignalWait:
         machine.signal_order += 1
         wait.order = machine.signal_order
+        if machine.patient:
+            # Every wait is to be stored and left once, also one that could be answered now.
+            machine.touch(fiber)
+            machine.signal_waiters.setdefault(wait.name, []).append(fiber)
+            machine.more = machine.more or wait.name in machine.signals
+            return
     machine.touch(fiber)
-    if machine.patient and isinstance(wait, SignalWait):
-        # Every wait is to be stored and left once, also one that could be answered now.
-        machine.signal_waiters.setdefault(wait.name, []).append(fiber)
-        machine.more = machine.more or wait.name in machine.signals
-        return
     register(machine, fiber)
 
 
@@ -44,7 +45,7 @@ def register(machine: Machine, fiber: Fiber) -> None:
             machine.activity_count += 1
             if wait.outcome is not None:
                 if machine.record.status != "suspended":
-                    machine.settle_activity(fiber, wait.outcome)
+                    machine.settle_activity(fiber, "outcome", wait.outcome)
             elif wait.retry_at is None and machine.record.status != "suspended":
                 machine.dispatch.add(fiber.id)
         case SignalWait() as wait:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(slots=True, kw_only=True)
-class Dispatch:
+class Dispatch(NamedTuple):
     """An attempt of an activity to make, after the commit. `args` is the text of `[args, kwargs]`.
 
-    `key` is the idempotency key, the same on every attempt; `details` the last heartbeat's details, as text. One is made
-    for every step, and making a frozen one costs five times as much: nobody changes it all the same.
+    `key` is the idempotency key, the same on every attempt; `details` the last heartbeat's details, as text.
     """
 
     fiber_id: str
@@ -27,38 +24,32 @@ class Dispatch:
     details: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine:
+class LogLine(NamedTuple):
     """A line a workflow logged in this turn."""
 
     level: str
     message: str
 
 
-_NOTHING: Any = MappingProxyType({})
-"""The empty mapping that all empty fields share: one `Changes` is made for every turn of every run."""
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
-def _nothing() -> Any:
-    return _NOTHING
-
-
-@dataclass(slots=True, kw_only=True)
 class Changes:
     """Rows to write and to delete (None), what to do after the commit, and where the run then stands.
 
     `parked`: nothing but timers and the inbox can move the run, so it may leave memory. `closed`: it has ended, and
-    everything but its record, state and history goes.
+    everything but its record, state and history goes. One is made for every turn of every run and nearly all of it is
+    empty, so what is empty is the class's.
     """
 
     record: str | None = None
-    fibers: Mapping[str, str | None] = field(default_factory=_nothing)
+    fibers: Mapping[str, str | None] = _NOTHING
     timers_clear: Collection[tuple[int, str]] = ()
     timers_set: Collection[tuple[int, str]] = ()
-    values: Mapping[str, str | None] = field(default_factory=_nothing)
+    values: Mapping[str, str | None] = _NOTHING
     state: str | None = None
     consumed: Sequence[int] = ()
-    history: Mapping[int, str] = field(default_factory=_nothing)
+    history: Mapping[int, str] = _NOTHING
     dispatch: Sequence[Dispatch] = ()
     abort: Sequence[tuple[str, str]] = ()
     logs: Sequence[LogLine] = ()

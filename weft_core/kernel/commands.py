@@ -54,7 +54,7 @@ def wake(machine: Machine) -> None:
         match fiber.wait:
             case ActivityWait() as wait:
                 if wait.outcome is not None:
-                    machine.settle_activity(fiber, wait.outcome)
+                    machine.settle_activity(fiber, "outcome", wait.outcome)
                 elif wait.retry_at is None:
                     machine.dispatch.add(fiber.id)
             case SignalWait() as wait:

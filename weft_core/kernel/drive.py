@@ -7,16 +7,16 @@ workflow at the `await`, with nothing begun.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weft_core.errors import Cancelled, CheckpointError, NotDurable, WeftError
 from weft_core.kernel import branches, tasks
-from weft_core.kernel.begin import wait_for
+from weft_core.kernel.begin import activity_wait, wait_for
 from weft_core.kernel.context import Outcome
 from weft_core.kernel.fibers import Fiber, Scope
-from weft_core.kernel.operations import EnterTimeout, ExitTimeout, Join
-from weft_core.kernel.waits import Interrupt
+from weft_core.kernel.operations import EnterTimeout, ExitTimeout, Join, RunActivity
+from weft_core.kernel.waits import Interrupt, Wait
 from weft_core.resume import Operation, capture, restore
 from weft_core.resume.values import FiberEncoder
 
@@ -35,7 +35,12 @@ def drive(machine: Machine, fiber: Fiber, kind: str, payload: Any) -> None:
     if coroutine is None:
         coroutine = revive(machine, fiber)
     # After the frames live again, so that a task's handles in them hear of its outcome.
-    value, error = _received(machine, kind, payload)
+    value: Any
+    error: BaseException | None
+    if kind == "value":
+        value, error = None if payload is None else machine.codec.decode(payload), None
+    else:
+        value, error = _received(machine, kind, payload)
     machine.current = fiber
     try:
         _run(machine, fiber, coroutine, value, error)
@@ -59,6 +64,9 @@ def _run(
             return
         value = error = None
         try:
+            if type(operation) is RunActivity:  # nearly every step
+                _park(machine, fiber, coroutine, operation)
+                return
             match operation:
                 case EnterTimeout():
                     value = _enter_timeout(machine, fiber, operation)
@@ -82,38 +90,47 @@ def _run(
 
 def _park(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], operation: Operation[Any]) -> None:
     count = fiber.count
-    made: list[Fiber] = []
+    made: Sequence[Fiber] = ()
     encoder = fiber.encoder
     if encoder is None:
         encoder = fiber.encoder = FiberEncoder(machine.codec, machine.externals)
     try:
-        wait = wait_for(machine, fiber, operation, made)
-        encoded = encoder.encode(capture(coroutine))
+        wait: Wait
+        if type(operation) is RunActivity:
+            wait = activity_wait(machine, fiber, operation)
+        else:
+            made = []
+            wait = wait_for(machine, fiber, operation, made)
+        encoded = encoder.quick(coroutine) or encoder.encode(capture(coroutine))
         machine.encode_state()
     except BaseException:
         fiber.count = count
         for child in made:
             machine.release(child)
         raise
-    machine.large.keep(fiber, encoded)
+    if encoded.used_values is not fiber.values:
+        machine.large.keep(fiber, encoded)
     fiber.coroutine = coroutine
     fiber.frames = encoded.text
     fiber.wait = wait
     for child in made:
         machine.fibers[child.id] = child
         machine.touch(child)
-    tasks.begin_new(machine)
+    if machine.new_tasks:
+        tasks.begin_new(machine)
     branches.begin(machine, fiber)
-    pending = machine.interrupt_next.pop(fiber.id, None)
-    if pending is not None:
-        branches.interrupt(machine, fiber, pending)
+    if machine.interrupt_next:
+        pending = machine.interrupt_next.pop(fiber.id, None)
+        if pending is not None:
+            branches.interrupt(machine, fiber, pending)
 
 
 def _received(machine: Machine, kind: str, payload: Any) -> tuple[Any, BaseException | None]:
-    """What the coroutine gets: a value to send, or an exception to throw. Always a copy of what is stored."""
+    """What the coroutine gets: a value to send, or an exception to throw. Always a copy of what is stored.
+
+    Of every kind but "value", the text of one value or None.
+    """
     match kind:
-        case "value":
-            return (None if payload is None else machine.codec.decode(payload)), None
         case "outcome":
             return machine.open_outcome(payload)
         case "list":

@@ -80,6 +80,10 @@ class Fiber:
         return due
 
     def to_json(self, history: int) -> str:
+        if not (self.outcome is not None or self.task or self.queued or self.stopped or self.scopes or self.values):
+            # Nearly every row is like this: the fiber waits in its frames.
+            if self.wait is not None and self.frames is not None:
+                return f'{{"n":{self.count},"h":{history},"wait":{self.wait.to_json()},"frames":{self.frames}}}'
         text = f'{{"n":{self.count},"h":{history}'
         if self.task:
             text += ',"task":true'

@@ -141,9 +141,12 @@ class Machine:
             if record.start_at is not None and now < record.start_at and record.cancel_reason is None:
                 return  # the client that started it has set its timer
             self._begin_run()
-        timers.fire(self)
+        if self.due:
+            timers.fire(self)
         self._drain()
-        self._close_if_ended()
+        root = self.fibers.get(ROOT)
+        if root is not None and root.outcome is not None:
+            self._close_ended(root)
 
     # --- turns -----------------------------------------------------------------------------------------------------
 
@@ -181,16 +184,14 @@ class Machine:
             if self.new_tasks:
                 tasks.begin_new(self)
 
-    def _close_if_ended(self) -> None:
-        root = self.fibers.get(ROOT)
-        if root is None or root.outcome is None:
-            return
+    def _close_ended(self, root: Fiber) -> None:
         # Background branches do not outlive the run; their `finally` blocks run first, and may wait.
         while tasks.stop_all(self):
             self._drain()
         if any(fiber.outcome is None for fiber in self.fibers.values()):
             return
         outcome = root.outcome
+        assert outcome is not None
         if self.record.timing_out:
             self.close("timed_out", "the run's timeout is over", outcome)
         elif outcome.startswith('{"ok":'):
@@ -232,6 +233,9 @@ class Machine:
     def touch(self, fiber: Fiber) -> None:
         """The fiber's row changes with this turn."""
         self._moved[fiber.id] = fiber
+        wait = fiber.wait
+        if fiber.due is None and not fiber.scopes and (wait is None or wait.due is None):
+            return
         due = fiber.next_due()
         if due != fiber.due:
             fiber.due = due
@@ -266,11 +270,12 @@ class Machine:
         if rows is not None and not rows:
             del self.signals[name]
 
-    def settle_activity(self, fiber: Fiber, outcome: str) -> None:
-        """An activity has its outcome; the fiber moves."""
+    def settle_activity(self, fiber: Fiber, kind: str, text: str) -> None:
+        """An activity has its result (kind "value") or its outcome; the fiber moves."""
         self.activity_count -= 1
-        self.dispatch.discard(fiber.id)
-        self.move(fiber, "outcome", outcome)
+        if self.dispatch:
+            self.dispatch.discard(fiber.id)
+        self.move(fiber, kind, text)
 
     def finish_value(self, fiber: Fiber, value: Any) -> None:
         """The fiber returned. A value that cannot be stored is an error of the fiber instead."""
@@ -332,13 +337,13 @@ class Machine:
         extra = "".join(f',"{name}":{dump(value)}' for name, value in facts.items())
         self._history[n % HISTORY_MAX] = f'{{"n":{n},"at":{self.now},"kind":"{kind}"{extra}}}'
 
-    def note_completed(self, activity: str, fiber_id: str, attempt: int) -> None:
+    def note_completed(self, dispatch: Dispatch) -> None:
         """The entry of every step, made without the generality of `note`."""
         n = self._history_count
         self._history_count = n + 1
         self._history[n % HISTORY_MAX] = (
-            f'{{"n":{n},"at":{self.now},"kind":"activity_completed","name":{quoted(activity)},'
-            f'"fiber":"{fiber_id}","attempt":{attempt}}}'
+            f'{{"n":{n},"at":{self.now},"kind":"activity_completed","name":{quoted(dispatch.activity)},'
+            f'"fiber":"{dispatch.fiber_id}","attempt":{dispatch.attempt}}}'
         )
 
     def log(self, level: str, message: str) -> None:
@@ -351,13 +356,14 @@ class Machine:
     def changes(self) -> Changes:
         """Everything since the last `committed`, to be written in one batch."""
         closed = self.record.closed
-        result = Changes(
-            consumed=self._consumed,
-            history=self._history,
-            logs=self._logs,
-            closed=closed,
-            abort=self.abort,
-        )
+        result = Changes()
+        result.history = self._history
+        if self._consumed:
+            result.consumed = self._consumed
+        if self._logs:
+            result.logs = self._logs
+        if self.abort:
+            result.abort = self.abort
         if self.record_changed:
             result.record = self.record.to_json()
         if self._state_text != self._stored_state_text:
@@ -367,29 +373,33 @@ class Machine:
             result.timers_clear = {(at, f) for f, at in stored.items() if due.get(f) != at}
             result.timers_set = {(at, f) for f, at in due.items() if stored.get(f) != at}
         if closed:
+            result.closed = True
             return result
         count = self._history_count
         result.fibers = {
             fiber_id: None if fiber is None else fiber.to_json(count) for fiber_id, fiber in self._moved.items()
         }
-        result.values = self.large.changes
-        result.dispatch = [self._dispatch(fiber_id) for fiber_id in self.dispatch]
-        result.parked = self.activity_count == 0 or self.record.status == "suspended"
+        if self.large.changes:
+            result.values = self.large.changes
+        if self.dispatch:
+            result.dispatch = [self._dispatch(fiber_id) for fiber_id in self.dispatch]
+        if self.activity_count == 0 or self.record.status == "suspended":
+            result.parked = True
         return result
 
     def _dispatch(self, fiber_id: str) -> Dispatch:
         wait = self.fibers[fiber_id].wait
         assert isinstance(wait, ActivityWait)
         return Dispatch(
-            fiber_id=fiber_id,
-            operation_id=wait.operation_id,
-            activity=wait.activity,
-            args=wait.args,
-            attempt=wait.attempt,
-            key=wait.key or f"{self.record.id}/{wait.operation_id}",
-            timeout_ms=wait.timeout_ms,
-            total_until_ms=wait.total_until,
-            details=wait.details,
+            fiber_id,
+            wait.operation_id,
+            wait.activity,
+            wait.args,
+            wait.attempt,
+            wait.key or f"{self.record.id}/{wait.operation_id}",
+            wait.timeout_ms,
+            wait.total_until,
+            wait.details,
         )
 
     def _armed(self) -> dict[str, int]:
@@ -405,11 +415,15 @@ class Machine:
             self._stored_due = dict(self._armed())
         if self.large.changes:
             self.large.committed(needed_later=any(f.queued and f.frames for f in self.fibers.values()))
-        self._consumed = []
         self._history = {}
-        self._logs = []
-        self.dispatch = set()
-        self.abort = []
+        if self.dispatch:
+            self.dispatch = set()
+        if self._consumed:
+            self._consumed = []
+        if self._logs:
+            self._logs = []
+        if self.abort:
+            self.abort = []
 
     def forget(self) -> None:
         """Drop every live coroutine without running any of the user's code."""

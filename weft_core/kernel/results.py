@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft_core.errors import ActivityTimeout, UnknownActivity
+from weft_core.kernel.changes import Dispatch
 from weft_core.kernel.fibers import Fiber
 from weft_core.kernel.waits import ActivityWait
 from weft_core.model.retry import DEFAULT, Retry
@@ -16,16 +17,16 @@ ERROR_TEXT_MAX = 2_000
 """Characters of an error's message kept in the history."""
 
 
-def wanted(machine: Machine, fiber_id: str, operation_id: str, attempt: int) -> tuple[Fiber, ActivityWait] | None:
+def wanted(machine: Machine, dispatch: Dispatch) -> tuple[Fiber, ActivityWait] | None:
     """The fiber that waits for exactly this attempt, or None: a late result of an operation that is over."""
-    fiber = machine.fibers.get(fiber_id)
+    fiber = machine.fibers.get(dispatch.fiber_id)
     if fiber is None:
         return None
     wait = fiber.wait
     if (
-        isinstance(wait, ActivityWait)
-        and wait.operation_id == operation_id
-        and wait.attempt == attempt
+        type(wait) is ActivityWait
+        and wait.operation_id == dispatch.operation_id
+        and wait.attempt == dispatch.attempt
         and wait.retry_at is None
         and wait.outcome is None
     ):
@@ -33,25 +34,29 @@ def wanted(machine: Machine, fiber_id: str, operation_id: str, attempt: int) -> 
     return None
 
 
-def completed(machine: Machine, fiber_id: str, operation_id: str, attempt: int, result: str, now: int) -> bool:
+def completed(machine: Machine, dispatch: Dispatch, result: str, now: int) -> bool:
     """An attempt returned `result` (text). False when nobody waits for it any more."""
-    found = wanted(machine, fiber_id, operation_id, attempt)
+    found = wanted(machine, dispatch)
     if found is None:
         return False
     machine.now = now
     fiber, wait = found
-    machine.note_completed(wait.activity, fiber_id, attempt)
-    hold_or_settle(machine, fiber, wait, f'{{"ok":{result}}}')
+    machine.note_completed(dispatch)
+    if machine.record.status == "suspended":
+        hold(machine, fiber, wait, f'{{"ok":{result}}}')
+    else:
+        machine.settle_activity(fiber, "value", result)
     return True
 
 
-def failed(machine: Machine, fiber_id: str, operation_id: str, attempt: int, error: str, now: int) -> bool:
+def failed(machine: Machine, dispatch: Dispatch, error: str, now: int) -> bool:
     """An attempt raised. The policy decides: another attempt later, or the error goes to the workflow."""
-    found = wanted(machine, fiber_id, operation_id, attempt)
+    found = wanted(machine, dispatch)
     if found is None:
         return False
     machine.now = now
     fiber, wait = found
+    fiber_id, attempt = fiber.id, wait.attempt
     raised = machine.codec.decode_error(error)
     retry_at = _retry_at(machine, wait, raised, now)
     if retry_at is not None and wait.total_until is not None and retry_at >= wait.total_until:
@@ -75,9 +80,9 @@ def failed(machine: Machine, fiber_id: str, operation_id: str, attempt: int, err
     return True
 
 
-def heartbeat(machine: Machine, fiber_id: str, operation_id: str, attempt: int, details: str) -> bool:
+def heartbeat(machine: Machine, dispatch: Dispatch, details: str) -> bool:
     """Keep the details an attempt reported; the next attempt can read them."""
-    found = wanted(machine, fiber_id, operation_id, attempt)
+    found = wanted(machine, dispatch)
     if found is None:
         return False
     fiber, wait = found
@@ -89,10 +94,15 @@ def heartbeat(machine: Machine, fiber_id: str, operation_id: str, attempt: int, 
 def hold_or_settle(machine: Machine, fiber: Fiber, wait: ActivityWait, outcome: str) -> None:
     """Give the outcome to the fiber, or keep it in the fiber's row while the run is suspended."""
     if machine.record.status == "suspended":
-        wait.outcome = outcome
-        machine.touch(fiber)
+        hold(machine, fiber, wait, outcome)
     else:
-        machine.settle_activity(fiber, outcome)
+        machine.settle_activity(fiber, "outcome", outcome)
+
+
+def hold(machine: Machine, fiber: Fiber, wait: ActivityWait, outcome: str) -> None:
+    """Keep the outcome in the fiber's row: nobody may receive it yet."""
+    wait.outcome = outcome
+    machine.touch(fiber)
 
 
 def _retry_at(machine: Machine, wait: ActivityWait, raised: BaseException, now: int) -> int | None:

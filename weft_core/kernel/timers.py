@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 def fire(machine: Machine) -> None:
     """Fire everything due at `machine.now`, in the order it was due."""
-    if not machine.due:
-        return
     now = machine.now
     due = sorted((at, fiber_id) for fiber_id, at in machine.due.items() if at <= now)
     for _, fiber_id in due:

@@ -25,16 +25,13 @@ class Interrupt:
         return None if raw is None else cls(reason=str(raw["reason"]), scope=raw["scope"])
 
 
-@dataclass(slots=True, kw_only=True)
 class ActivityWait:
     """An activity under way, or waiting for its next attempt at `retry_at`.
 
-    `outcome` is held only while the run is suspended: the result arrived, nobody may receive it yet.
+    `outcome` is held only while the run is suspended: the result arrived, nobody may receive it yet. One is made for
+    every step and most of it is as the class says, so only what differs is the object's own.
     """
 
-    operation_id: str
-    activity: str
-    args: str
     attempt: int = 1
     retry_at: int | None = None
     retry: str | None = None
@@ -44,6 +41,11 @@ class ActivityWait:
     key: str | None = None
     details: str | None = None
     outcome: str | None = None
+
+    def __init__(self, operation_id: str, activity: str, args: str) -> None:
+        self.operation_id = operation_id
+        self.activity = activity
+        self.args = args
 
     def begin(self, now: int) -> None:
         if self.total_timeout_ms is not None and self.total_until is None:
@@ -60,6 +62,8 @@ class ActivityWait:
             f'{{"op":"run","id":"{self.operation_id}","activity":{quoted(self.activity)},"args":{self.args},'
             f'"attempt":{self.attempt}'
         )
+        if len(self.__dict__) == 3:
+            return text + "}"
         if self.retry_at is not None:
             text += f',"retry_at":{self.retry_at}'
         if self.retry is not None:
@@ -221,20 +225,17 @@ def wait_from_json(raw: dict[str, Any]) -> Wait:
     try:
         match raw["op"]:
             case "run":
-                return ActivityWait(
-                    operation_id=raw["id"],
-                    activity=raw["activity"],
-                    args=dump(raw["args"]),
-                    attempt=int(raw["attempt"]),
-                    retry_at=raw.get("retry_at"),
-                    retry=_text(raw, "retry"),
-                    timeout_ms=raw.get("timeout_ms"),
-                    total_timeout_ms=raw.get("total_timeout_ms"),
-                    total_until=raw.get("total_until"),
-                    key=raw.get("key"),
-                    details=_text(raw, "details"),
-                    outcome=_text(raw, "outcome"),
-                )
+                wait = ActivityWait(raw["id"], raw["activity"], dump(raw["args"]))
+                wait.attempt = int(raw["attempt"])
+                wait.retry_at = raw.get("retry_at")
+                wait.retry = _text(raw, "retry")
+                wait.timeout_ms = raw.get("timeout_ms")
+                wait.total_timeout_ms = raw.get("total_timeout_ms")
+                wait.total_until = raw.get("total_until")
+                wait.key = raw.get("key")
+                wait.details = _text(raw, "details")
+                wait.outcome = _text(raw, "outcome")
+                return wait
             case "sleep":
                 return SleepWait(duration_ms=raw.get("duration_ms"), until=raw.get("until"))
             case "signal":

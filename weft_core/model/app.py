@@ -34,6 +34,7 @@ class Activity(Generic[P, R]):
     ) -> None:
         self.function = function
         self.name = name
+        self.result_name = f"result of {name}"
         self.retry = retry
         self.timeout_ms = timeout_ms
         self.total_timeout_ms = total_timeout_ms

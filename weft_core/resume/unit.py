@@ -57,7 +57,9 @@ class Unit:
         "digest",
         "filename",
         "first_line",
+        "forms",
         "function",
+        "heads",
         "local_codes",
         "locals_at",
         "name",
@@ -82,6 +84,8 @@ class Unit:
     cells_at: tuple[tuple[tuple[str, int], ...], ...]
     needed_at: tuple[tuple[str, ...], ...]
     recipes_at: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...]
+    heads: dict[int, str]
+    forms: dict[int, str]
 
     def __init__(self, source: Source, *, name: str, function: FunctionType, qualname: str) -> None:
         self.name = name
@@ -89,6 +93,7 @@ class Unit:
         self.filename = source.filename
         self.first_line = source.first_line
         self.function = function
+        self.heads, self.forms = {}, {}  # text that the codec keeps here, by point
         self.digest = hashlib.sha256(f"{FORMAT}\n{source.text}".encode("utf-8", "surrogatepass")).hexdigest()
         self._compile(source, function, qualname)
         UNITS[id(self.body)] = self

@@ -193,7 +193,7 @@ def a_unit(name: str = "checkout", **more: Any) -> Any:
         "local_codes": {},
         "function": helper,
     }
-    return SimpleNamespace(**{**facts, **more})
+    return SimpleNamespace(**{**facts, **more, "heads": {}, "forms": {}})
 
 
 class Fiber:

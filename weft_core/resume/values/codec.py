@@ -7,6 +7,7 @@ from typing import Any
 from weft_core.errors import DecodeError
 from weft_core.resume.values.decode import Decoder, Node, guarded, parse
 from weft_core.resume.values.encode import Encoder, checked, encode_tree, write
+from weft_core.resume.values.plain import ATOM_TEXTS, NotPlain, plain_text
 from weft_core.resume.values.refusal import Refusal
 from weft_core.resume.values.registry import Externals, Registry
 
@@ -32,16 +33,22 @@ class ValueCodec:
         """The text of a value. `what` names it in the error."""
 
         try:
-            try:
-                # Nearly every value goes this way: no careful look was needed.
-                text = write(self._tree(Encoder(self.registry, _NOTHING), value))
-                if "\\ud" not in text:
-                    return checked(text)
-            except (ValueError, RecursionError):
-                pass
+            return checked(plain_text(value))
+        except (NotPlain, Refusal):
+            pass
+        try:
             return encode_tree(self._new, lambda encoder: self._tree(encoder, value), write)
         except Refusal as refusal:
             raise refusal.error(what) from None
+
+    def encode_call(self, args: tuple[object, ...], kwargs: dict[str, object], *, what: str) -> str:
+        """The text of `[[*args], {**kwargs}]`."""
+        if not kwargs:
+            try:
+                return f"[[{','.join([ATOM_TEXTS[type(x)](x) for x in args])}],{{}}]"
+            except (KeyError, NotPlain):
+                pass
+        return self.encode([list(args), kwargs], what=what)
 
     def _tree(self, encoder: Encoder, value: object) -> Node:
         node = encoder.value(value)

@@ -7,11 +7,12 @@ Identity is kept across all frames of the fiber: references count through the lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CellType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weft_core.errors import DecodeError
+from weft_core.resume.values.chain import ChainWriter, frame_head
 from weft_core.resume.values.codec import ValueCodec
 from weft_core.resume.values.decode import Decoder, Node, as_dict, as_int, as_list, as_str, guarded, parse
 from weft_core.resume.values.encode import Encoder, checked, encode_tree, write
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from weft_core.resume import FrameImage
 
 _NONE: frozenset[str] = frozenset()
+_NO_VALUES: dict[str, str] = {}
 _ROUNDS_MAX = 50
 
 
@@ -35,7 +37,7 @@ class EncodedFrames(NamedTuple):
     """
 
     text: str
-    new_values: dict[str, str]
+    new_values: Mapping[str, str]
     used_values: frozenset[str]
 
 
@@ -45,17 +47,30 @@ class FiberEncoder:
     `encode` raises `CheckpointError` naming variable, type, file, line and remedy. `decode` raises `DecodeError`.
     """
 
-    __slots__ = ("_externals", "_known", "_known_for", "_large", "_prefixes", "_registry")
+    __slots__ = ("_chains", "_externals", "_known", "_known_for", "_large", "_registry")
 
     def __init__(self, codec: ValueCodec, externals: Externals | None = None) -> None:
         self._registry = codec.registry
         self._externals = externals or NO_EXTERNALS
-        self._prefixes: dict[tuple[str, str, int], str] = {}
+        chains = externals.chains if externals is not None else None
+        if chains is None:
+            chains = ChainWriter(codec.registry, self._externals)
+            if externals is not None:
+                externals.chains = chains
+        self._chains = chains
         self._known: dict[int, Any] = {}
         self._known_for: object = None
         self._large: LargeValues | None = None
 
     # --- encoding --------------------------------------------------------------------------------------------------
+
+    def quick(self, coroutine: Any) -> EncodedFrames | None:
+        """What `encode(capture(coroutine))` would give, found in one walk; None when it takes the longer way."""
+        if self._large is None:
+            text = self._chains.text(coroutine)
+            if text is not None:
+                return EncodedFrames(text, _NO_VALUES, _NONE)
+        return None
 
     def encode(self, frames: Sequence[FrameImage]) -> EncodedFrames:
         """The text of the frames, outermost first."""
@@ -92,7 +107,7 @@ class FiberEncoder:
     def _render(self, frames: Sequence[FrameImage], nodes: list[dict[str, Node]]) -> str:
         parts = []
         for index, frame in enumerate(frames):
-            prefix = self._prefix(frame.unit, frame.point)
+            prefix = frame_head(frame.unit, frame.point)
             cells = nodes[2 * index + 1]
             parts.append(f'{prefix}{write(nodes[2 * index])},"cells":{write(cells) if cells else "{}"}}}')
         return f"[{','.join(parts)}]"
@@ -119,16 +134,6 @@ class FiberEncoder:
             line = unit.points[frame.point - 1].line if frame.point else unit.first_line
             raise refusal.error(_shown(name), filename=unit.filename, line=line) from None
         return nodes
-
-    def _prefix(self, unit: Any, point: int) -> str:
-        key = (unit.name, unit.digest, point)
-        prefix = self._prefixes.get(key)
-        if prefix is None:
-            head = {"unit": unit.name, "digest": unit.digest, "point": point}
-            head["name"] = unit.points[point - 1].name if point else ""
-            head["line"] = unit.points[point - 1].line if point else unit.first_line
-            prefix = self._prefixes[key] = write(head)[:-1] + ',"locals":'
-        return prefix
 
     # --- large values ----------------------------------------------------------------------------------------------
 

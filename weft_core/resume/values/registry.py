@@ -17,6 +17,7 @@ from weft_core.resume.values.limits import NAME_LENGTH_MAX
 
 if TYPE_CHECKING:
     from weft_core.resume import Unit
+    from weft_core.resume.values.chain import ChainWriter
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, ModuleType)
 
@@ -85,11 +86,12 @@ class Externals:
     They are recognised by identity and stored as `{"$live": token}`.
     """
 
-    __slots__ = ("by_id", "by_token")
+    __slots__ = ("by_id", "by_token", "chains")
 
     def __init__(self, objects: dict[str, object] | None = None) -> None:
         self.by_token: dict[str, object] = {}
         self.by_id: dict[int, dict[str, str]] = {}
+        self.chains: ChainWriter | None = None
         for token, value in (objects or {}).items():
             self.add(token, value)
 
@@ -99,6 +101,7 @@ class Externals:
             raise DeclarationError(f"the run has a live object {token!r} already")
         self.by_token[token] = value
         self.by_id[id(value)] = {"$live": token}
+        self.chains = None
 
 
 NO_EXTERNALS = Externals()

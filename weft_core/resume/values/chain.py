@@ -1,0 +1,124 @@
+"""The text of a suspended chain of calls whose locals are simple, in one walk: the path of nearly every step.
+
+`capture` and `FiberEncoder.encode` give the same text for it, and take over for everything else (closures, shared
+containers, values of classes, large values, calls in the middle of an expression).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from sys import intern
+from types import CoroutineType, GeneratorType
+from typing import TYPE_CHECKING, Any
+
+from weft_core.resume.compiler.lower import POINT
+from weft_core.resume.operation import LEAF
+from weft_core.resume.unit import UNITS, Unit
+from weft_core.resume.values.encode import write
+from weft_core.resume.values.limits import LARGE_VALUE_BYTES
+from weft_core.resume.values.plain import ATOM_TEXTS, NotPlain, check_dict, check_list, container_text
+
+if TYPE_CHECKING:
+    from weft_core.resume.values.registry import Externals, Registry
+
+_POINT = intern(POINT)
+_RANGES = frozenset({type(iter(range(0))), type(iter(range(2**70)))})
+
+
+class ChainWriter:
+    """Writes chains of calls of one run."""
+
+    __slots__ = ("_live", "_registry", "_seen", "_texts")
+
+    def __init__(self, registry: Registry, externals: Externals) -> None:
+        self._registry = registry
+        self._live = frozenset(externals.by_id)
+        self._seen = set(self._live)
+        self._texts: dict[type, Callable[[Any], str]] = {
+            **ATOM_TEXTS,
+            list: self._list,
+            dict: self._dict,
+            **dict.fromkeys(_RANGES, self._range),
+        }
+        live: dict[type, list[tuple[object, str]]] = {}
+        for token, value in externals.by_token.items():
+            live.setdefault(type(value), []).append((value, write({"$live": token})))
+        for kind, (first, *more) in live.items():
+            if not more and kind not in self._texts:
+                self._texts[kind] = _the_one(*first)
+
+    def text(self, coroutine: Any) -> str | None:
+        """The text, or None when it takes the general way to find it (or what is wrong)."""
+        parts = []
+        texts = self._texts
+        current: Any = coroutine
+        if len(self._seen) != len(self._live):
+            self._seen = set(self._live)
+        try:
+            while type(current) is CoroutineType:
+                unit = UNITS[id(current.cr_code)]
+                variables = current.cr_frame.f_locals  # type: ignore[union-attr]  # None: caught below
+                point = variables[_POINT]
+                form = unit.forms.get(point) or _form(unit, point)
+                parts.append(form % tuple([texts[type(x)](x) for x in unit.locals_at[point][1](variables)]))
+                current = current.cr_await
+        except (KeyError, NotPlain, AttributeError):
+            return None  # another kind of value, an unbound name, a call not begun or over, something foreign
+        if type(current) is not GeneratorType or current.gi_code is not LEAF:
+            return None
+        text = parts[0] if len(parts) == 1 else ",".join(parts)
+        return f"[{text}]" if len(text) < LARGE_VALUE_BYTES - 2 else None
+
+    def _list(self, x: list[Any]) -> str:
+        check_list(x, self._seen, self._registry.globals())
+        return container_text(x)
+
+    def _dict(self, x: dict[Any, Any]) -> str:
+        check_dict(x, self._seen, self._registry.globals())
+        return container_text(x)
+
+    def _range(self, x: Any) -> str:
+        key = id(x)
+        if key in self._seen or key in self._registry.globals():
+            raise NotPlain
+        self._seen.add(key)
+        _, (over,), *index = x.__reduce__()
+        left = over[index[0] :] if index and index[0] else over
+        return f'{{"$iter":["range",{left.start},{left.stop},{left.step}]}}'
+
+
+def _the_one(thing: object, text: str) -> Callable[[Any], str]:
+    """The text of the only live object of its class."""
+
+    def find(x: Any) -> str:
+        if x is thing:
+            return text
+        raise NotPlain
+
+    return find
+
+
+def _form(unit: Unit, point: int) -> str:
+    """The text of a frame at a point with a `%s` for each local; kept with the unit. `NotPlain` where it takes more."""
+    if unit.recipes_at[point] or unit.cells_at[point]:
+        raise NotPlain
+    head = frame_head(unit, point).replace("%", "%%")
+    names = ",".join(f"{write(name).replace('%', '%%')}:%s" for name in unit.locals_at[point][0])
+    form = unit.forms[point] = f'{head}{{{names}}},"cells":{{}}}}'
+    return form
+
+
+def frame_head(unit: Unit, point: int) -> str:
+    """The text of a frame up to its locals; kept with the unit."""
+    head = unit.heads.get(point)
+    if head is None:
+        at = unit.points[point - 1] if point else None
+        body = {
+            "unit": unit.name,
+            "digest": unit.digest,
+            "point": point,
+            "name": at.name if at else "",
+            "line": at.line if at else unit.first_line,
+        }
+        head = unit.heads[point] = write(body)[:-1] + ',"locals":'
+    return head

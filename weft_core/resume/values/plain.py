@@ -1,0 +1,112 @@
+"""The text of plain data, found out quickly: numbers, strings, and lists and dicts of them that are met once.
+
+Such data is its own tree (see `encode`), so all there is to do is to look whether it is plain, and to write it. Whatever
+is not, or only perhaps, is left to the `Encoder`, which gives the same text for what is plain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+from weft_core.resume.values.encode import ATOMS, write
+
+PLAIN_DEPTH_MAX = 20
+"""How deep plain data is looked into; deeper data goes the general way."""
+
+
+class NotPlain(Exception):
+    """Internal: this needs the general encoder."""
+
+
+def _int_text(x: int) -> str:
+    try:
+        return int.__repr__(x)
+    except ValueError:  # more digits than Python writes
+        raise NotPlain from None
+
+
+def _float_text(x: float) -> str:
+    if x - x == 0.0:
+        return float.__repr__(x)
+    raise NotPlain
+
+
+def _str_text(x: str) -> str:
+    text = encode_basestring_ascii(x)
+    if "\\ud" in text:  # perhaps lone surrogates
+        raise NotPlain
+    return text
+
+
+ATOM_TEXTS: dict[type, Callable[[Any], str]] = {
+    int: _int_text,
+    float: _float_text,
+    str: _str_text,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): {None: "null"}.__getitem__,
+}
+"""By exact type: the text of an atom, or `NotPlain`."""
+
+
+def check_list(x: list[Any], seen: set[int], known: Collection[int], depth: int = 0) -> None:
+    """Raise `NotPlain` unless this is plain data of which nothing is in `seen` or `known` (by id); add it to `seen`."""
+    key = id(x)
+    if key in seen or key in known or depth > PLAIN_DEPTH_MAX:
+        raise NotPlain
+    seen.add(key)
+    for item in x:
+        kind = type(item)
+        if kind not in ATOMS:
+            if kind is dict:
+                check_dict(item, seen, known, depth + 1)
+            elif kind is list:
+                check_list(item, seen, known, depth + 1)
+            else:
+                raise NotPlain
+
+
+def check_dict(x: dict[Any, Any], seen: set[int], known: Collection[int], depth: int = 0) -> None:
+    """The same for a dict: its keys are strings that do not look like tags."""
+    key = id(x)
+    if key in seen or key in known or depth > PLAIN_DEPTH_MAX:
+        raise NotPlain
+    seen.add(key)
+    for name, item in x.items():
+        if type(name) is not str or name[:1] == "$":
+            raise NotPlain
+        kind = type(item)
+        if kind not in ATOMS:
+            if kind is dict:
+                check_dict(item, seen, known, depth + 1)
+            elif kind is list:
+                check_list(item, seen, known, depth + 1)
+            else:
+                raise NotPlain
+
+
+def container_text(x: Any) -> str:
+    """The text of a container that was checked."""
+    try:
+        text = write(x)
+    except (ValueError, RecursionError):
+        raise NotPlain from None
+    if "\\ud" in text:
+        raise NotPlain
+    return text
+
+
+def plain_text(x: object) -> str:
+    """The text of a value on its own. Raises `NotPlain`."""
+    kind = type(x)
+    write_atom = ATOM_TEXTS.get(kind)
+    if write_atom is not None:
+        return write_atom(x)
+    if kind is list:
+        check_list(x, set(), ())  # type: ignore[arg-type]
+    elif kind is dict:
+        check_dict(x, set(), ())  # type: ignore[arg-type]
+    else:
+        raise NotPlain
+    return container_text(x)
