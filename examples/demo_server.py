@@ -122,12 +122,21 @@ class Handler(SimpleHTTPRequestHandler):
         self.wfile.write(content)
 
 
+class Server(ThreadingHTTPServer):
+    """A thread for each connection. Browsers that are killed, and tabs that close, leave in mid-sentence: no news."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Called in the `except` clause around one connection. Real errors are printed with their traceback."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 def make_server(*, site: Path, database: Path, port: int = 0, quiet: bool = True) -> ThreadingHTTPServer:
     """A server on the loopback address; `server_address[1]` is its port. Port 0 takes a free one."""
     handler = partial(Handler, directory=str(site), database=database, quiet=quiet)
-    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    server.daemon_threads = True
-    return server
+    return Server(("127.0.0.1", port), handler)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from functools import partial
 from http import HTTPStatus
@@ -75,8 +76,16 @@ class Handler(SimpleHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    """Killed browsers leave in mid-sentence; only what else goes wrong is printed."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def make_server(mounts: dict[str, Path], ledger: Ledger) -> ThreadingHTTPServer:
     """A server on a free port of the loopback address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, mounts=mounts, ledger=ledger))
-    server.daemon_threads = True
-    return server
+    return Server(("127.0.0.1", 0), partial(Handler, mounts=mounts, ledger=ledger))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
+import struct
 import sys
 import threading
 import urllib.error
@@ -172,3 +175,27 @@ def test_the_server_explains_what_it_refuses(server: str, path: str, document: o
     answered, text = ask(server + path, document)
     assert answered == status
     assert json.loads(text)["detail"]
+
+
+def leave(port: int, said: bytes) -> None:
+    """Say something, then be killed: the system resets the connection (RST), it is not closed politely."""
+    client = socket.create_connection(("127.0.0.1", port))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.sendall(said)
+    client.close()
+
+
+def test_a_browser_that_is_killed_is_no_news_and_real_errors_are(
+    server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise AssertionError("a real error")
+
+    for said in (b"GET / HTTP/1.1\r\n", b"POST /api/database/report HTTP/1.1\r\ncontent-length: 90\r\n\r\n{"):
+        leave(int(server.rpartition(":")[2]), said)
+    monkeypatch.setattr(demo_server.airport_database, "call", broken)
+    with pytest.raises(http.client.HTTPException):
+        ask(f"{server}/api/database/report", {"run_id": "r"})
+    complaint = capsys.readouterr().err
+    assert "a real error" in complaint
+    assert "ConnectionResetError" not in complaint
