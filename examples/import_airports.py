@@ -89,10 +89,14 @@ def parse(name: str, text: str) -> tuple[list[str], list[list[str]]]:
     try:
         heading = [column.strip() for column in next(reader, [])]
         if len(heading) < 2 or len(heading) > COLUMNS_MAX or not all(heading):
+            first = text[:60].splitlines()[:1]
             raise BadFile(
-                f"{name}: the first line must be a heading of at least two column names, separated by commas, "
-                f"not {text[:60].splitlines()[:1]!r}"
+                f"{name}: the first line must be a heading of at least two column names, separated by commas; "
+                + (f"it is {first[0]!r}" if first else "the file is empty")
             )
+        twice = {column for column in heading if heading.count(column) > 1}
+        if twice:
+            raise BadFile(f"{name}: the heading names {', '.join(sorted(twice))} twice; rename one of the columns")
         for row in reader:
             if not row:
                 continue

@@ -11,7 +11,6 @@ import builtins
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -19,6 +18,7 @@ from weft_core.errors import (
     AlreadyExists,
     Conflict,
     DeclarationError,
+    DecodeError,
     LimitExceeded,
     RunCancelled,
     RunClosed,
@@ -27,11 +27,12 @@ from weft_core.errors import (
     RunTerminated,
     RunTimedOut,
 )
-from weft_core.inspection import Inspection, inspect_fibers
+from weft_core.inspection import Inspection, StoredSource, digests, inspect_fibers
+from weft_core.inspection import RunInfo as RunInfo
 from weft_core.kernel.records import InboxKind, InboxRow, RunRecord, Status, dump, parse
 from weft_core.kernel.registered import install
 from weft_core.model.app import App, Workflow
-from weft_core.model.durations import Duration, instant_ms, milliseconds, to_datetime
+from weft_core.model.durations import Duration, instant_ms, milliseconds
 from weft_core.store import keys, open_store
 from weft_core.store.port import Batch, Row, Store
 
@@ -41,34 +42,6 @@ POLL_INTERVAL_S = 0.5
 """How long a client that waits for a run trusts the store's hints before it looks again."""
 
 IfExists = Literal["use", "fail", "restart_if_closed"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunInfo:
-    """One run as `list` shows it. Instants are aware UTC."""
-
-    id: str
-    workflow: str
-    version: str
-    status: Status
-    created_at: datetime
-    started_at: datetime | None
-    closed_at: datetime | None
-    problem: dict[str, str] | None
-
-    @classmethod
-    def of(cls, record: RunRecord, status: Status | None = None) -> RunInfo:
-        """What a record shows; `status` where more is known than the record says (`waiting`)."""
-        return cls(
-            id=record.id,
-            workflow=record.workflow,
-            version=record.version,
-            status=status or record.status,
-            created_at=to_datetime(record.created_at),
-            started_at=None if record.started_at is None else to_datetime(record.started_at),
-            closed_at=None if record.closed_at is None else to_datetime(record.closed_at),
-            problem=record.problem,
-        )
 
 
 class RunHandle:
@@ -146,13 +119,14 @@ class RunHandle:
         return sorted((parse(row.value, "history row") for row in rows), key=lambda entry: int(entry["n"]))
 
     async def inspect(self) -> Inspection:
-        """The run's stacks and variables as stored, without running anything."""
+        """The run's stacks and variables as stored, with the source lines, without running anything."""
         record = await self._client._record(self.id)
         rows = await self._client._scan_all(keys.fibers(self.id))
         prefix = len(keys.fibers(self.id))
-        return inspect_fibers(
-            record, {keys.unquote(row.key[prefix:]): row.value for row in rows}, self._client.app.registry
-        )
+        fibers = {keys.unquote(row.key[prefix:]): row.value for row in rows}
+        units = await self._client.store.get([keys.unit(digest) for digest in digests(fibers.values())])
+        sources = {key.removeprefix("unit/"): StoredSource.of(row.value) for key, row in units.items()}
+        return inspect_fibers(record, fibers, sources)
 
 
 def _not_found(run_id: str) -> RunNotFound:
@@ -230,7 +204,7 @@ class Client:
             batch.put[keys.timer(record.start_at, run_id, "")] = "{}"
         for _ in range(CONFLICT_RETRIES_MAX):
             try:
-                await self._commit(batch, run_id)
+                await self._commit(batch, run_id, record if not batch.expect[keys.run(run_id)] else None)
                 return RunHandle(self, run_id)
             except Conflict:
                 rows = await self.store.get([keys.run(run_id)])
@@ -267,7 +241,10 @@ class Client:
         id_prefix: str = "",
         limit: int = 100,
     ) -> Sequence[RunInfo]:
-        """Runs in the order of their ids, filtered; at most `limit`."""
+        """Runs in the order of their ids, filtered; at most `limit`.
+
+        A run whose record is damaged is listed as suspended, with the problem `decode`.
+        """
         wanted = {status} if isinstance(status, str) else None if status is None else set(status)
         found: builtins.list[RunInfo] = []
         async for record in self._records():
@@ -298,7 +275,7 @@ class Client:
         found = self.app.find_workflow(workflow)
         return found.name, found.version
 
-    async def _commit(self, batch: Batch, run_id: str) -> None:
+    async def _commit(self, batch: Batch, run_id: str, new: RunRecord | None = None) -> None:
         await self.store.commit(batch)
 
     async def _record(self, run_id: str) -> RunRecord:
@@ -306,14 +283,20 @@ class Client:
         row = (await self.store.get([run_key])).get(run_key)
         if row is None:
             raise _not_found(run_id)
-        return RunRecord.from_json(row.value)
+        try:
+            return RunRecord.from_json(row.value)
+        except DecodeError as error:
+            raise DecodeError(f"the record of run {run_id!r} is damaged: {error}") from error
 
     async def _records(self) -> Any:
         start, end = "run/", keys.prefix_end("run/")
         while True:
             rows = await self.store.scan(start, end)
             for row in rows:
-                yield RunRecord.from_json(row.value)
+                try:
+                    yield RunRecord.from_json(row.value)
+                except DecodeError as error:
+                    yield _damaged(row, error)
             if not rows:
                 return
             start = rows[-1].key + "\x00"
@@ -402,7 +385,21 @@ class Client:
                     f"run {record.id!r} is parked ({problem.get('code', record.status)}): {problem.get('message', '')}",
                     run_id=record.id,
                     status=record.status,
+                    problem=str(problem.get("code", "")),
                 )
+
+
+def _damaged(row: Row, error: DecodeError) -> RunRecord:
+    """What is shown of a run whose record cannot be read, so that it does not hide the others."""
+    return RunRecord(
+        id=keys.unquote(row.key.removeprefix("run/")),
+        workflow="?",
+        version="?",
+        status="suspended",
+        input="null",
+        created_at=0,
+        problem={"code": error.code, "message": str(error)},
+    )
 
 
 async def scan_all(store: Store, prefix: str) -> list[Row]:

@@ -97,7 +97,11 @@ def _counts(records: list[RunRecord]) -> Finding:
     for record in records:
         counts[record.status] = counts.get(record.status, 0) + 1
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none"
-    return Finding(level="ok", topic="runs", message=f"{len(records)} runs: {told}" if records else "no runs")
+    return Finding(level="ok", topic="runs", message=f"{_count(len(records), 'run')}: {told}" if records else "no runs")
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _parked(records: list[RunRecord]) -> list[Finding]:
@@ -107,7 +111,9 @@ def _parked(records: list[RunRecord]) -> list[Finding]:
                 level="error",
                 topic="parked",
                 message=f"{record.id!r} cannot go on ({record.problem.get('code')}): {record.problem.get('message')}",
-                hint=f"correct the cause, then `weft resume APP {record.id}`, or cancel it",
+                hint=f"correct the cause, then `weft resume APP {record.id}`, or cancel it"
+                if record.problem.get("code") != DecodeError.code
+                else "restore the store from a backup; other runs are not affected",
             )
             for record in records
             if record.problem is not None and not record.closed
@@ -156,7 +162,9 @@ async def _code(store: Store, app: App, records: list[RunRecord]) -> list[Findin
             unchanged += 1
     if unchanged:
         findings.append(
-            Finding(level="ok", topic="code", message=f"{unchanged} open runs wait in the code of this app")
+            Finding(
+                level="ok", topic="code", message=f"{_count(unchanged, 'open run')} can go on in the code of this app"
+            )
         )
     return _bounded(findings)
 

@@ -174,14 +174,18 @@ class RunClosed(WeftError):
 
 
 class RunFailed(WeftError):
-    """The run ended without a result and its error's class is not known here; `status` says how it ended."""
+    """The run ended without a result and its error's class is not known here; `status` says how it ended.
+
+    Also of a run that is parked: then `problem` is the code of the error that parked it, empty otherwise.
+    """
 
     code = "run_failed"
 
-    def __init__(self, message: str, *, run_id: str = "", status: str = "failed") -> None:
+    def __init__(self, message: str, *, run_id: str = "", status: str = "failed", problem: str = "") -> None:
         super().__init__(message)
         self.run_id = run_id
         self.status = status
+        self.problem = problem
 
 
 class RunCancelled(RunFailed):

@@ -1,14 +1,46 @@
-"""Looking at a run from outside: its stacks, lines and variables as they stand in the store. Runs nothing."""
+"""Looking at a run from outside: how it stands, its stacks, lines and variables as stored. Runs nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from weft_core.kernel.records import RunRecord, parse
+from weft_core.errors import DecodeError
+from weft_core.kernel.records import RunRecord, Status, parse
+from weft_core.model.durations import to_datetime
 
 ROOT = "0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """One run as `list` shows it. Instants are aware UTC."""
+
+    id: str
+    workflow: str
+    version: str
+    status: Status
+    created_at: datetime
+    started_at: datetime | None
+    closed_at: datetime | None
+    problem: dict[str, str] | None
+
+    @classmethod
+    def of(cls, record: RunRecord, status: Status | None = None) -> RunInfo:
+        """What a record shows; `status` where more is known than the record says (`waiting`)."""
+        return cls(
+            id=record.id,
+            workflow=record.workflow,
+            version=record.version,
+            status=status or record.status,
+            created_at=to_datetime(record.created_at),
+            started_at=None if record.started_at is None else to_datetime(record.started_at),
+            closed_at=None if record.closed_at is None else to_datetime(record.closed_at),
+            problem=record.problem,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,30 +90,55 @@ class Inspection:
         return {}
 
 
-def inspect_fibers(record: RunRecord, fibers: Mapping[str, str], registry: Any) -> Inspection:
-    """Read the rows of a run's fibers. Raises `DecodeError` for damaged ones."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSource:
+    """The source of a compiled function, as every engine keeps it in the store."""
+
+    source: str
+    filename: str
+    first_line: int
+
+    @classmethod
+    def of(cls, text: str) -> StoredSource | None:
+        """What a unit row holds; None for a damaged one, since it is only for people to read."""
+        try:
+            row = parse(text, "unit row")
+            return cls(source=str(row["source"]), filename=str(row["filename"]), first_line=int(row["first_line"]))
+        except (DecodeError, KeyError, TypeError, ValueError):
+            return None
+
+
+def digests(fibers: Iterable[str]) -> set[str]:
+    """The units that the rows of some fibers mention."""
+    return {digest for text in fibers for digest in re.findall(r'"digest":"([0-9a-f]{1,128})"', text)}
+
+
+def inspect_fibers(
+    record: RunRecord, fibers: Mapping[str, str], sources: Mapping[str, StoredSource | None]
+) -> Inspection:
+    """Read the rows of a run's fibers, with the sources there are by digest. Raises `DecodeError` for damaged ones."""
     return Inspection(
         id=record.id,
         workflow=record.workflow,
         status=record.status,
-        fibers=tuple(_fiber(fiber_id, text, registry) for fiber_id, text in sorted(fibers.items())),
+        fibers=tuple(_fiber(fiber_id, text, sources) for fiber_id, text in sorted(fibers.items())),
     )
 
 
-def _fiber(fiber_id: str, text: str, registry: Any) -> FiberView:
+def _fiber(fiber_id: str, text: str, sources: Mapping[str, StoredSource | None]) -> FiberView:
     raw = parse(text, f"row of fiber {fiber_id}")
     wait = raw.get("wait")
     return FiberView(
         id=fiber_id,
-        frames=tuple(_frame(frame, registry) for frame in raw.get("frames", ())),
+        frames=tuple(_frame(frame, sources) for frame in raw.get("frames", ())),
         waiting_for=None if wait is None else {k: v for k, v in wait.items() if k not in ("args", "items")},
         ended="done" in raw,
     )
 
 
-def _frame(frame: dict[str, Any], registry: Any) -> FrameView:
+def _frame(frame: dict[str, Any], sources: Mapping[str, StoredSource | None]) -> FrameView:
     line = int(frame.get("line", 0))
-    unit = registry.unit(frame.get("unit", ""), frame.get("digest", ""))
+    unit = sources.get(str(frame.get("digest", "")))
     source = None
     if unit is not None:
         lines = unit.source.splitlines()

@@ -52,20 +52,19 @@ class Explained:
 
 
 _TABLE: tuple[tuple[type[BaseException], Exit, str], ...] = (
-    (errors.StoreOwned, Exit.STORE, "stop the other engine, or use `weft runs …`, which needs no engine"),
+    (errors.StoreOwned, Exit.STORE, "`weft runs …` works all the same; --wait waits for its turn"),
     (errors.StoreFull, Exit.STORE, "make room; nothing was written"),
-    (errors.StoreCorrupt, Exit.STORE, "look at it with `weft doctor`, or take your backup"),
+    (errors.StoreCorrupt, Exit.STORE, "is --db right? If so, `weft doctor` says more"),
     (errors.StoreUnavailable, Exit.STORE, "check the path and its permissions"),
-    (errors.StoreError, Exit.STORE, "see `weft run --help` for the urls that --db takes"),
-    (errors.RunNotFound, Exit.NOT_FOUND, "`weft runs list` shows the runs of this store"),
-    (errors.NotFound, Exit.NOT_FOUND, "check the name"),
+    (errors.StoreError, Exit.STORE, ""),
+    (errors.NotFound, Exit.NOT_FOUND, ""),
     (errors.AlreadyExists, Exit.REFUSED, "give another --id, or leave --id out"),
     (errors.RunClosed, Exit.REFUSED, "`weft runs show` tells how it ended"),
     (errors.CodeChanged, Exit.PARKED, "`weft doctor APP` shows every run that waits in changed code"),
     (errors.UnsupportedConstruct, Exit.APP, ""),
     (errors.DeclarationError, Exit.APP, ""),
     (errors.CheckpointError, Exit.USAGE, ""),
-    (errors.DecodeError, Exit.STORE, "look at the store with `weft doctor`"),
+    (errors.DecodeError, Exit.STORE, "`weft doctor` names everything that is damaged; other runs are not affected"),
 )
 
 
@@ -91,11 +90,14 @@ def explain(error: BaseException) -> Explained:
 def _ended(error: RunEnded) -> Explained:
     cause = error.__cause__
     if error.status in ("pending", "running", "waiting", "suspended"):
+        damaged = getattr(cause, "problem", "") == errors.DecodeError.code
         return Explained(
             exit=Exit.PARKED,
             code=getattr(cause, "code", "parked"),
             message=_line(cause),
-            hint="the run is intact; correct the cause, then `weft resume`",
+            hint="restore the store from a backup; other runs are not affected"
+            if damaged
+            else "the run is intact; correct the cause, then `weft resume`",
         )
     told = isinstance(cause, errors.RunFailed)
     return Explained(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from weft_core.cli.exits import Exit, UsageProblem
 from weft_core.errors import WeftError
-from weft_core.model.app import App
+from weft_core.model.app import App, Workflow
 
 INPUT_BYTES_MAX = 64 * 1024 * 1024
 """The largest input document."""
@@ -95,9 +96,27 @@ def read_arguments(input_file: str | None, arguments: list[str]) -> list[Any]:
     for text in arguments:
         try:
             values.append(json.loads(text))
-        except ValueError:
+        except ValueError as error:
+            if text.lstrip()[:1] in ("{", "[", '"'):
+                raise UsageProblem(
+                    f"--arg {text[:60]} is not JSON: {error}",
+                    hint="put it into single quotes, so that the shell leaves it alone, or use --input FILE",
+                ) from error
             values.append(text)
     return values
+
+
+def check_fits(workflow: Workflow[..., Any], arguments: list[Any]) -> None:
+    """Refuse arguments that the workflow's signature does not take, before there is a run of them."""
+    signature = inspect.signature(workflow.function)
+    try:
+        signature.bind(None, *arguments)
+    except TypeError as error:
+        own = [str(parameter) for parameter in list(signature.parameters.values())[1:]]
+        raise UsageProblem(
+            f"the arguments do not fit workflow {workflow.name!r}: {error}",
+            hint=f"it takes {', '.join(own) or 'none'}; give each with --arg, or one with --input",
+        ) from error
 
 
 def _read_json(name: str) -> Any:

@@ -10,25 +10,28 @@ import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from weft_core.cli.exits import Exit, RunEnded, explain
-from weft_core.cli.loading import check_store_exists, load_app, read_arguments
+from weft_core.cli.exits import Exit, RunEnded, UsageProblem, explain
+from weft_core.cli.loading import check_fits, check_store_exists, load_app, read_arguments
 from weft_core.cli.output import Output
 from weft_core.cli.progress import follow
 from weft_core.client import RunHandle
 from weft_core.engine.engine import Engine
-from weft_core.errors import WeftError
+from weft_core.errors import DeclarationError, WeftError
 
 
 def run_command(options: argparse.Namespace, output: Output) -> int:
     """`weft run APP WORKFLOW`."""
     app = load_app(options.app)
     arguments = read_arguments(options.input, options.arg)
-    app.find_workflow(options.workflow)
+    check_fits(app.find_workflow(options.workflow), arguments)
 
     async def do() -> int:
         engine = await Engine.open(options.db, app, wait=options.wait)
         async with engine:
-            run = await engine.start(options.workflow, *arguments, id=options.id)
+            try:
+                run = await engine.start(options.workflow, *arguments, id=options.id)
+            except DeclarationError as error:
+                raise UsageProblem(str(error), hint="give another --id, or leave it out") from error
             return await _see_through(engine, [run], options, output)
 
     return _until_interrupted(do())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, get_args, get_type_hints
 
@@ -13,8 +13,9 @@ from weft_core.cli.exits import Exit, UsageProblem
 from weft_core.cli.loading import check_store_exists, load_app
 from weft_core.cli.output import STATUS_COLOURS, Output
 from weft_core.cli.progress import awaited
-from weft_core.client import Client, RunHandle, RunInfo
-from weft_core.inspection import Inspection
+from weft_core.client import Client, RunHandle
+from weft_core.errors import DeclarationError, DecodeError
+from weft_core.inspection import FiberView, RunInfo
 
 VALUE_SHOWN_MAX = 100
 """Characters of a variable's value in `weft runs show`; `--json` has all of it."""
@@ -62,10 +63,17 @@ def show_command(options: argparse.Namespace, output: Output) -> int:
         run = client.handle(options.run)
         info = await run.info()
         state = json.loads(client.app.codec.encode(await run.state(), what="state"))
-        inspection = await run.inspect()
         history = await run.history()
+        try:
+            inspection, damage = await run.inspect(), ""
+        except DecodeError as error:
+            inspection, damage = None, str(error)  # what else there is to know of it is shown all the same
+        fibers: Sequence[FiberView] = () if inspection is None else inspection.fibers
         if output.json:
-            output.document({**_document(info), "state": state, "fibers": _fibers(inspection), "history": history})
+            damaged = {"damaged": damage} if damage else {}
+            output.document(
+                {**_document(info), "state": state, "fibers": _fibers(fibers), **damaged, "history": history}
+            )
             return Exit.OK
         colour = STATUS_COLOURS.get(info.status, "")
         output.text(f"{output.paint(info.id, 'bold')}  {info.workflow}  {output.paint(info.status, colour)}")
@@ -76,7 +84,9 @@ def show_command(options: argparse.Namespace, output: Output) -> int:
             output.text(f"  {output.paint(_problem(info), 'red')}")
         for name, value in state.items():
             output.text(f"  {name} = {_short(value)}")
-        for fiber in inspection.fibers:
+        if damage:
+            output.text(f"  {output.paint(f'its stacks cannot be shown: {damage}', 'red')}")
+        for fiber in fibers:
             if fiber.ended:
                 continue
             output.text(f"fiber {fiber.id}: waiting{awaited(fiber)}")
@@ -106,7 +116,10 @@ def signal_command(options: argparse.Namespace, output: Output) -> int:
         raise UsageProblem(f"the payload is not JSON: {error}", hint="""quote text twice: '"text"'""") from error
 
     async def send(run: RunHandle) -> None:
-        await run.signal(options.name, payload, id=options.dedupe)
+        try:
+            await run.signal(options.name, payload, id=options.dedupe)
+        except DeclarationError as error:
+            raise UsageProblem(str(error), hint="give another --dedupe, or leave it out") from error
 
     return _tell(options, output, send, f"signal {options.name!r} is stored for {options.run}")
 
@@ -154,7 +167,7 @@ def _document(info: RunInfo) -> dict[str, Any]:
     }
 
 
-def _fibers(inspection: Inspection) -> list[dict[str, Any]]:
+def _fibers(fibers: Sequence[FiberView]) -> list[dict[str, Any]]:
     return [
         {
             "id": fiber.id,
@@ -171,7 +184,7 @@ def _fibers(inspection: Inspection) -> list[dict[str, Any]]:
                 for frame in fiber.frames
             ],
         }
-        for fiber in inspection.fibers
+        for fiber in fibers
     ]
 
 

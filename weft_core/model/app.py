@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from inspect import iscoroutinefunction
+from inspect import CO_VARARGS, iscoroutinefunction
+from types import FunctionType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from weft_core.errors import DeclarationError, UnknownActivity, UnknownWorkflow
@@ -195,6 +196,11 @@ class App:
 
         def declare(fn: Callable[..., Any]) -> Workflow[..., Any]:
             key = _check_name("a workflow", name or fn.__name__)
+            if isinstance(fn, FunctionType) and not (fn.__code__.co_argcount or fn.__code__.co_flags & CO_VARARGS):
+                raise DeclarationError(
+                    f"workflow {key!r} takes no Context: write `async def {fn.__name__}(ctx: Context, …)`, since whatever "
+                    "waits is awaited through ctx"
+                )
             if key in self.workflows:
                 raise DeclarationError(f"{self.name!r} already has a workflow {key!r}; give one of them name=…")
             unit = compile_unit(fn, name=key if name else None)

@@ -60,7 +60,7 @@ def test_a_healthy_store_and_app(stored: Shop) -> None:
     assert said.json["healthy"] is True
     assert set(levels(said.json).values()) == {"ok"}
     text = stored.weft("doctor", stored.app).out
-    assert "1 open runs wait in the code of this app" in text
+    assert "1 open run can go on in the code of this app" in text
     assert "no engine is running on it" in text
 
 

@@ -90,8 +90,14 @@ def test_a_run_that_fails_says_its_own_error_on_one_line(shop: Shop) -> None:
         (["run", "SHOP:app", "checkout", "--input", "no.json"], Exit.USAGE, "cannot read no.json: No such file"),
         (["run", "SHOP:app", "checkout", "--input", "bad.json"], Exit.USAGE, "bad.json is not JSON: "),
         (["run", "SHOP:app", "checkout", "--input", "a", "--arg", "1"], Exit.USAGE, "exclude each other"),
-        (["run", "SHOP:app", "checkout", "--db", "redis:x"], Exit.STORE, "'redis:x' is not the url of a store"),
-        (["run", "SHOP:app", "checkout", "--db", "sqlite:///bad.json"], Exit.STORE, "bad.json"),
+        (["run", "SHOP:app", "approval", "--db", "redis:x"], Exit.STORE, "'redis:x' is not the url of a store"),
+        (["run", "SHOP:app", "approval", "--db", "sqlite:///bad.json"], Exit.STORE, "bad.json"),
+        (["run", "SHOP:app", "checkout"], Exit.USAGE, "missing a required argument: 'order' (it takes order: dict;"),
+        (["run", "SHOP:app", "approval", "--arg", "1"], Exit.USAGE, "too many positional arguments (it takes none;"),
+        (["run", "SHOP:app", "checkout", "--arg", "{cents: 1}"], Exit.USAGE, "--arg {cents: 1} is not JSON: "),
+        (["run", "SHOP:app", "approval", "--id", "x" * 201], Exit.USAGE, "a run id must be a text of 1 to 200"),
+        (["run", "SHOP:app", "approval", "--id", "名" * 134], Exit.USAGE, "the run id is too long for a key"),
+        (["run", "contextless:app", "x"], Exit.APP, "workflow 'x' takes no Context: write `async def x(ctx: Context,"),
         (["resume", "SHOP:app"], Exit.NOT_FOUND, "there is no store at weft.db"),
         (["fly"], Exit.USAGE, "invalid choice: 'fly'"),
         (["run", "SHOP:app"], Exit.USAGE, "workflow"),
@@ -102,6 +108,9 @@ def test_what_is_wrong_is_said_on_one_line_with_a_hint(shop: Shop, words: list[s
     (shop.folder / "broken.py").write_text("1 / 0\n")
     (shop.folder / "refused.py").write_text(
         "from weft_core import App\napp = App('r')\n@app.workflow\nasync def x(ctx):\n    async def y(): ...\n"
+    )
+    (shop.folder / "contextless.py").write_text(
+        "from weft_core import App\napp = App('c')\n@app.workflow\nasync def x():\n    pass\n"
     )
     said = shop.weft(*[word.replace("SHOP", shop.module) for word in words])
     assert said.exit == exit

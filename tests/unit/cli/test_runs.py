@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -62,8 +64,9 @@ def test_show_tells_where_a_run_stands(stored: Shop) -> None:
     assert "wait_for_signal" in stored.path.read_text().splitlines()[line - 1]
 
 
-def test_show_knows_the_source_line_when_it_is_given_the_app(stored: Shop) -> None:
-    said = stored.weft("runs", "show", "waits", "--app", stored.app)
+def test_show_knows_the_source_line_from_the_store(stored: Shop) -> None:
+    stored.path.write_text("# the code has changed since, or is not even here\n")
+    said = stored.weft("runs", "show", "waits")
     assert 'said = await ctx.wait_for_signal("approve")' in said.out
     assert stored.path.name in said.out
 
@@ -99,6 +102,8 @@ def test_cancel_is_carried_out_by_the_next_engine(stored: Shop) -> None:
         (["signal", "done", "approve"], Exit.REFUSED, "has ended (completed)"),
         (["cancel", "done"], Exit.REFUSED, "has ended (completed)"),
         (["signal", "waits", "approve", "yes"], Exit.USAGE, "the payload is not JSON"),
+        (["signal", "waits", "approve", "1", "--dedupe", "名" * 401], Exit.USAGE, "the signal's id is too long"),
+        (["show", "名" * 401], Exit.NOT_FOUND, "(401 characters) in this store"),
         (["list", "--db", "sqlite:///elsewhere.db"], Exit.NOT_FOUND, "there is no store at elsewhere.db"),
         (["list", "--limit", "0"], Exit.USAGE, "--limit must be at least 1"),
     ],
@@ -109,3 +114,33 @@ def test_what_cannot_be_done_is_explained(stored: Shop, words: list[str], exit: 
     assert says in said.err
     assert len(said.err.strip().splitlines()) == 1
     assert not (stored.folder / "elsewhere.db").exists()
+
+
+def damage(key: str) -> None:
+    with closing(sqlite3.connect("weft.db")) as db, db:
+        assert db.execute("UPDATE kv SET value = substr(value, 1, 20) WHERE key = ?", (key,)).rowcount == 1
+
+
+def test_a_damaged_checkpoint_does_not_hide_the_rest_of_its_run(stored: Shop) -> None:
+    damage("fiber/waits/0")
+    said = stored.weft("runs", "show", "waits")
+    assert said.exit == Exit.OK
+    assert "its stacks cannot be shown: the row of fiber 0 is not JSON" in said.out
+    assert "started approval" in said.out
+    said = stored.weft("runs", "show", "waits", "--json")
+    assert said.json["fibers"] == [] and "not JSON" in said.json["damaged"]
+    said = stored.weft("resume", stored.app, "waits")
+    assert said.exit == Exit.PARKED
+    assert "restore the store from a backup" in said.err and "intact" not in said.err
+
+
+def test_a_damaged_record_hides_no_other_run(stored: Shop) -> None:
+    damage("run/waits")
+    said = stored.weft("runs", "list", "--json")
+    assert said.exit == Exit.OK
+    shown = {run["id"]: (run["status"], (run["problem"] or {}).get("code")) for run in said.json}
+    assert shown == {"done": ("completed", None), "waits": ("suspended", "decode"), "young": ("pending", None)}
+    said = stored.weft("runs", "show", "waits")
+    assert said.exit == Exit.STORE
+    assert "the record of run 'waits' is damaged" in said.err
+    assert len(said.err.strip().splitlines()) == 1
