@@ -204,7 +204,7 @@ class Client:
             batch.put[keys.timer(record.start_at, run_id, "")] = "{}"
         for _ in range(CONFLICT_RETRIES_MAX):
             try:
-                await self._commit(batch, run_id, record if not batch.expect[keys.run(run_id)] else None)
+                await self._commit(batch, run_id)
                 return RunHandle(self, run_id)
             except Conflict:
                 rows = await self.store.get([keys.run(run_id)])
@@ -275,7 +275,7 @@ class Client:
         found = self.app.find_workflow(workflow)
         return found.name, found.version
 
-    async def _commit(self, batch: Batch, run_id: str, new: RunRecord | None = None) -> None:
+    async def _commit(self, batch: Batch, run_id: str) -> None:
         await self.store.commit(batch)
 
     async def _record(self, run_id: str) -> RunRecord:
