@@ -119,6 +119,8 @@ class Expressions:
                 parts.append(f"q0={self.some_int(depth)}")
             if self.maybe(0.3):
                 parts.append(f"**{self.some_mapping(depth)}")
+            if self.maybe(0.15):
+                parts.append(f"k1={self.some_int(depth)}")
             return ", ".join(parts)
 
     def some_mapping(self, depth: int) -> str:
@@ -126,9 +128,12 @@ class Expressions:
             return f"dict(k{self.random.randrange(3)}={self.some_int(depth)})"
         if self.maybe(0.3):
             return f"V({self.site()})"
+        if self.maybe(0.05):
+            return f"t({self.site()})"  # no mapping
         if self.plain_text:
             return "kw"
-        return f"{{'j': {self.some_int(depth)}}}"
+        key = self.random.choice(["'j'", "'j'", "'k'", "3"])
+        return f"{{{key}: {self.some_int(depth)}}}"
 
     # --- values ---------------------------------------------------------------------------------------------------------
 
@@ -174,7 +179,10 @@ class Expressions:
         with self.inside("call"):
             parts = [self.some_int(depth), f"*{self.some_list(depth)}", self.some_int(depth)]
             parts += [f"k={self.some_int(depth)}", f"**{self.some_mapping(depth)}", f"z={self.some_int(depth)}"]
+            parts += [f"**{self.some_mapping(depth)}"] if self.maybe(0.4) else []
             chosen = [p for p in parts if self.maybe(0.5)]
+            if chosen and chosen[0] == parts[1] and self.maybe(0.5):
+                return f"show({', '.join(chosen)})"
             return f"show({', '.join([str(self.site()), *chosen])})"
 
     def _conditional(self, depth: int) -> str:

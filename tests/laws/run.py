@@ -16,7 +16,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from tests.laws.generate import Program
-from tests.laws.state import _MERGED, STATE, OutOfFuel, kind_of, said
+from tests.laws.state import COMPILED_NAME, PLAIN_NAME, STATE, OutOfFuel, Raised, kind_of, said
 from weft_core.model.app import Resumable
 from weft_core.resume import Unit, capture, compile_unit, drop, restore
 from weft_core.resume.values import FiberEncoder, Registry, ValueCodec
@@ -97,9 +97,9 @@ def _compiling(function: Any) -> Any:
     return Resumable(made)
 
 
-PLAIN = World("weft_law_plain", None)
+PLAIN = World(PLAIN_NAME, None)
 COMPILED = World.__new__(World)
-COMPILED.__init__("weft_law_compiled", _compiling)  # type: ignore[misc]
+COMPILED.__init__(COMPILED_NAME, _compiling)  # type: ignore[misc]
 
 
 def answer(world: World, operation: Any, seed: int) -> tuple[bool, Any]:
@@ -138,9 +138,14 @@ def run(
     *,
     restart: Callable[[int], bool] | None = None,
     through: Callable[[Any], Any] | None = None,
+    raising: bool = False,
 ) -> Outcome:
-    """Drive `main` with the answers of a seed. `restart(n)` says whether to tear down at the n-th operation."""
+    """Drive `main` with the answers of a seed. `restart(n)` says whether to tear down at the n-th operation.
+
+    Errors are thrown into the coroutine; with `raising`, the operation raises them where it is awaited.
+    """
     STATE.reset(seed)
+    STATE.raising = raising
     module.__dict__.update(g0=5, g1=6)
     out = Outcome()
     out.trace = STATE.trace
@@ -160,6 +165,8 @@ def run(
                 coroutine = through(coroutine)
                 out.restarts.append(operation.site)
             sent, value = answer(world, operation, seed)
+            if raising and not sent:
+                sent, value = True, Raised(value)
             step = coroutine.send if sent else coroutine.throw
     except StopIteration as stop:
         out.result = show(stop.value)
@@ -264,7 +271,7 @@ def show(value: Any) -> str:
 
 
 def _without_addresses(text: str) -> str:
-    text = _MERGED.sub("got multiple values", text).replace(COMPILED.name, PLAIN.name)
+    text = text.replace(COMPILED_NAME, PLAIN_NAME)
     while " at 0x" in text:
         before, _, after = text.partition(" at 0x")
         text = before + after.lstrip("0123456789abcdefABCDEF")

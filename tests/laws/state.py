@@ -8,8 +8,18 @@ from __future__ import annotations
 import re
 import zlib
 
+PLAIN_NAME, COMPILED_NAME = "weft_law_plain", "weft_law_compiled"
+"""The modules of the two worlds, which some messages name."""
+
 TRACE_MAX = 4_000
 """Effects after which a program is stopped: what it did so far is compared."""
+
+
+class Raised:
+    """An answer that an operation raises itself (see `run`'s `raising`)."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
 
 
 class OutOfFuel(BaseException):
@@ -28,6 +38,7 @@ class State:
         self.trace: list[object] = []
         self.asked: dict[object, int] = {}
         self.frozen = False
+        self.raising = False
         self.violations: list[str] = []
 
     def effect(self, what: object) -> None:
@@ -62,7 +73,7 @@ def said(error: BaseException | None) -> str:
     text = repr(error.args)
     if isinstance(error, NameError):
         return plain_name(text.split("'")[1]) if "'" in text else text
-    return _MERGED.sub("got multiple values", _UNBOUND.sub(r"NameError(\1)", text))
+    return _UNBOUND.sub(r"NameError(\1)", text).replace(COMPILED_NAME, PLAIN_NAME)
 
 
 def plain_name(name: str) -> str:
@@ -74,5 +85,4 @@ def kind_of(error: BaseException | None) -> str:
     return "NameError" if isinstance(error, NameError) else type(error).__name__
 
 
-_MERGED = re.compile(r"[\w.]+\(\) got multiple values")
 _UNBOUND = re.compile(r"(?:UnboundLocalError|NameError)\(\"[^']*'([^']*)'[^\"]*\"\)")

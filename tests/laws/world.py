@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.laws.state import STATE, kind_of, said
+from tests.laws.state import STATE, Raised, kind_of, said
 from weft_core.resume import Operation
 
 if "unit" not in globals():
@@ -25,6 +25,15 @@ class Op(Operation[Any]):
 
     def __init__(self, kind: str, site: int, arguments: tuple[Any, ...]) -> None:
         self.kind, self.site, self.arguments = kind, site, arguments
+
+    def __await__(self) -> Any:
+        return self._raising() if STATE.raising else super().__await__()
+
+    def _raising(self) -> Any:
+        given = yield self
+        if isinstance(given, Raised):
+            raise given.error
+        return given
 
 
 class Problem(Exception):

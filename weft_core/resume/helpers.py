@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from types import CellType
@@ -67,16 +68,44 @@ def mend(error: BaseException, marked: tuple[Any, Any]) -> None:
 
 
 def merge(function: Any, *parts: Any) -> dict[str, Any]:
-    """Keyword arguments of a call, gathered before the last of them is known. Errors read as Python's."""
+    """Keyword arguments of a call, gathered before the last of them is known, as the call itself would gather them."""
     found: dict[str, Any] = {}
     for part in parts:
-        if not hasattr(type(part), "keys"):
-            raise TypeError(f"{_called(function)} argument after ** must be a mapping, not {type(part).__name__}")
-        for key in part.keys():  # noqa: SIM118 (any mapping will do)
-            if key in found:
-                raise TypeError(f"{_called(function)} got multiple values for keyword argument '{key}'")
-            found[key] = part[key]
+        problem = _add(function, found, part)
+        if problem is not None:
+            raise TypeError(problem)  # out here, where no other error is handled: Python's has no context either
     return found
+
+
+def _add(function: Any, found: dict[str, Any], part: Any) -> str | None:
+    """Add a mapping's items, or say what is wrong."""
+    try:
+        if isinstance(part, dict) and type(part).__iter__ is dict.__iter__:
+            for key, value in dict.items(part):
+                if key in found:
+                    return _twice(function, key)
+                found[key] = value
+            return None
+        keys = part.keys()
+        try:
+            iterator = iter(keys)
+        except TypeError:
+            return f"{type(part).__name__}.keys() returned a non-iterable (type {type(keys).__name__})"
+        for key in list(iterator):
+            if key in found:
+                return _twice(function, key)
+            found[key] = part[key]
+        return None
+    except AttributeError:
+        return f"{_called(function)} argument after ** must be a mapping, not {type(part).__name__}"
+    except KeyError as error:
+        if len(error.args) != 1 or sys.version_info < (3, 12):
+            raise
+        return _twice(function, error.args[0])  # newer Pythons say so whoever raised it
+
+
+def _twice(function: Any, key: object) -> str:
+    return f"{_called(function)} got multiple values for keyword argument '{key!s}'"
 
 
 def _called(function: Any) -> str:
@@ -108,6 +137,19 @@ def split(rest: BaseException | None, kind: Any) -> tuple[BaseException | None, 
         taken, left = rest.split(kind)
         return taken, left
     return None, rest
+
+
+def during(error: BaseException, caught: BaseException, handled: BaseException | None) -> None:
+    """Make what came up while handling `caught` have come up while handling a part of it."""
+    if handled is None:
+        return
+    seen: set[int] = set()
+    while error.__context__ is not None and id(error) not in seen:
+        if error.__context__ is caught:
+            error.__context__ = handled
+            return
+        seen.add(id(error))
+        error = error.__context__
 
 
 def outcome(part: BaseException, seen: Any, raised: BaseException) -> tuple[BaseException, bool]:
@@ -161,6 +203,7 @@ HELPERS: dict[str, CellType] = {
     "@mend": CellType(mend),
     "@merge": CellType(merge),
     "@split": CellType(split),
+    "@during": CellType(during),
     "@outcome": CellType(outcome),
     "@regroup": CellType(regroup),
     **{

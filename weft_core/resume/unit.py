@@ -24,7 +24,7 @@ from weft_core.resume.compiler.source import Source, find_source, parse
 from weft_core.resume.compiler.statements import Statements
 from weft_core.resume.helpers import HELPERS
 
-FORMAT = 1
+FORMAT = 2
 """Version of the compiler's output as checkpoints see it: point numbers, hidden names, what they mean."""
 
 _FUTURE_ANNOTATIONS = 0x1000000

@@ -215,12 +215,20 @@ class Expanded(Comprehensions):
     def groups(self, node: ast.TryStar) -> None:
         """PEP 654, written out: each clause takes its part of what was raised, then what is left is raised again."""
         caught, rest, raised = self.fresh("e"), self.fresh("g"), self.fresh("g")
+        handled = self.fresh("g") if len(node.handlers) > 1 else ""
         place = node.handlers[0]
         with self.block() as handling:
             self.out.append(assign(rest, load(caught, place), place))
             self.out.append(assign(raised, at(ast.List([], ast.Load()), place), place))
+            if handled:
+                self.out.append(assign(handled, constant(None, place), place))
             for clause in node.handlers:
-                self._clause(clause, rest, raised)
+                with self.block() as taking:
+                    taken = self._part(clause, rest)
+                if handled and clause is not place:
+                    taking = [self._between(taking, caught, handled, clause)]
+                self.out.extend(taking)
+                self._clause(clause, taken, raised, handled)
             left = self.fresh("g")
             arguments: list[ast.expr] = [load(caught, place), load(rest, place), load(raised, place)]
             self.out.append(assign(left, helper("regroup", arguments, place), place))
@@ -255,12 +263,23 @@ class Expanded(Comprehensions):
             ),
         ]
 
-    def _clause(self, clause: ast.ExceptHandler, rest: str, raised: str) -> None:
-        part, again, seen = self.fresh("g"), self.fresh("e"), self.fresh("q")
+    def _part(self, clause: ast.ExceptHandler, rest: str) -> str:
+        """Divide what is left into what a clause takes, in the hidden local whose name is returned, and the rest."""
+        part = self.fresh("g")
         assert clause.type is not None
         kind = self.value(clause.type)
         pair = at(ast.Tuple([store(part, clause), store(rest, clause)], ast.Store()), clause)
         self.out.append(assign_to(pair, helper("split", [load(rest, clause), kind], clause), clause))
+        return part
+
+    def _between(self, taking: list[ast.stmt], caught: str, handled: str, place: ast.AST) -> ast.Try:
+        """What is raised here comes up while Python still handles the part that an earlier clause took."""
+        error = self.fresh("e")
+        names: list[ast.expr] = [load(name, place) for name in (error, caught, handled)]
+        return self._caught(taking, error, [expr(helper("during", names, place), place), at(ast.Raise(), place)], place)
+
+    def _clause(self, clause: ast.ExceptHandler, part: str, raised: str, handled: str) -> None:
+        again, seen = self.fresh("e"), self.fresh("q")
         body = self.statements(clause.body)
         held = load(part, clause)
         if clause.name:
@@ -277,7 +296,8 @@ class Expanded(Comprehensions):
         added = method(load(raised, clause), "append", [helper("outcome", told, clause)], clause)
         outer = self._caught([current], again, [expr(added, clause)], clause)
         there = at(ast.Compare(held, [ast.IsNot()], [ast.Constant(None)]), clause)
-        self.out.append(branch(there, [outer], [], clause))
+        note = [assign(handled, held, clause)] if handled else []
+        self.out.append(branch(there, [*note, outer], [], clause))
 
     def _caught(self, body: list[ast.stmt], name: str, handler: list[ast.stmt], place: ast.AST) -> ast.Try:
         """`try: body; except BaseException as name: handler`."""

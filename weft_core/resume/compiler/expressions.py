@@ -341,7 +341,7 @@ class Expressions:
     def value_Call(self, node: ast.Call) -> ast.expr:
         keywords = [keyword.value for keyword in node.keywords]
         function = self._callee(node)
-        args = self.elements(node.args, then=keywords)
+        args = self._positional(node.args, keywords)
         last = self._last_await(keywords)
         stars = [index for index, keyword in enumerate(node.keywords[: max(last, 0)]) if keyword.arg is None]
         made: list[ast.keyword] = []
@@ -358,6 +358,15 @@ class Expressions:
         values = self.sequence([keyword.value for keyword in rest])
         made += [replace(keyword, value=value) for keyword, value in zip(rest, values, strict=True)]
         return replace(node, func=function, args=args, keywords=made)
+
+    def _positional(self, args: list[ast.expr], keywords: list[ast.expr]) -> list[ast.expr]:
+        match args:
+            case [ast.Starred() as star]:
+                # Alone, it is expanded by the call itself: after the keywords were evaluated.
+                (value,) = self.sequence([star.value], then=keywords)
+                return [replace(star, value=value)]
+            case _:
+                return self.elements(args, then=keywords)
 
     def _callee(self, node: ast.Call) -> ast.expr:
         rest = [*node.args, *(keyword.value for keyword in node.keywords)]

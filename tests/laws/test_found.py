@@ -1,0 +1,141 @@
+"""Programs in which a law was broken once, written out: the generator may change."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from tests.laws.check import Report, check_program
+from tests.laws.generate import Program
+
+FOUND = {
+    "an error in the type of a later except* clause came up while an earlier clause's part was handled": """
+        @unit
+        async def main(*args, **kw):
+            try:
+                try:
+                    raise ExceptionGroup("g", [Problem(1), ValueError(2)])
+                except* Problem as e0:
+                    note(1, e0)
+                except* (boom(3), t(4, ValueError), (await op(5)), boom(6))[1] as e1:
+                    note(7, e1)
+                    await op(8)
+            except (Exception, Cancelled) as e2:
+                note(9, e2)
+                note(10, e2.__context__)
+                await op(11)
+                raise
+        """,
+    "the same where what was raised is no group": """
+        @unit
+        async def main(*args, **kw):
+            try:
+                raise Problem(1)
+            except* Problem as e0:
+                note(1, e0)
+            except* (boom(2), (await op(3)), ValueError)[2] as e1:
+                note(4, e1)
+        """,
+    "a lone starred argument is expanded after the keywords were evaluated": """
+        @unit
+        async def f0(*args, **kw):
+            return await op(1, *args)
+
+        @unit
+        async def main(*args, **kw):
+            note(1, await f0(*V(2), k=(await op(3)), **{"j": (await op(4))}))
+            note(5, show(*V(6), **V((await op(7)))))
+            return show(*t(8), k=(await op(9)))
+        """,
+    "keyword arguments that are given twice, or by no mapping, before an await": """
+        @unit
+        async def f0(*args, **kw):
+            return await op(1, *args)
+
+        @unit
+        async def main(*args, **kw):
+            for mapping in ({"k": 1}, {"j": 1, "k": 2}, 3, Box(), V(1), V(0), {3: 3}, {"{}": 1, "{0}": 2}, None):
+                for callee in (f0, K().m, show, len, [].append, K, Box(), t(2, lambda **kw: 3)):
+                    try:
+                        callee(k=1, **mapping, z=(await op(4)))
+                    except TypeError as error:
+                        note(5, error)
+                    try:
+                        await callee(**mapping, **mapping, **{"k1": (await op(6))})
+                    except TypeError as error:
+                        note(7, error)
+
+        class K(Parent):
+            @unit
+            async def m(self, **kw):
+                return await op(8)
+        """,
+    "mappings that answer oddly when they are unpacked before an await": """
+        class Odd(dict):
+            def __init__(self):
+                super().__init__(k=1, j=2)
+
+            def keys(self):
+                return t(1, ["k"])
+
+            def __getitem__(self, key):
+                return t(2, 3)
+
+        class Iterated(Odd):
+            def __iter__(self):
+                return t(4, iter([]))
+
+        class Without:
+            def keys(self):
+                return t(5, ["a", "b"])
+
+        class Missing(Without):
+            def __getitem__(self, key):
+                raise KeyError(*t(6, [key] if key == "a" else []))
+
+        class Stuck(Without):
+            def __getitem__(self, key):
+                return t(7).nothing
+
+        class Numbered:
+            def keys(self):
+                return t(8)
+
+        class Listed:
+            def keys(self):
+                return t(9, [[]])
+
+        @unit
+        async def main(*args, **kw):
+            for kind in (Odd, Iterated, Without, Missing, Stuck, Numbered, Listed):
+                for given in ({}, {"k": 1}, {"a": 1}):
+                    try:
+                        t(10, show(**given, **kind(), **{"z": (await op(11))}))
+                    except Exception as error:
+                        note(12, error)
+                        note(13, error.__context__)
+        """,
+    "a comprehension that awaits, in a handler: on Python 3.11 an error thrown into it forgets where it was": """
+        @unit
+        async def f0(*args, **kw):
+            return ([c0 async for c0 in UnitTurns(1, 2)][0], 1)
+
+        @unit
+        async def main(*args, **kw):
+            try:
+                raise Problem(1)
+            except Problem:
+                await op(2)
+                await f0()
+                return {c0 async for c0 in UnitTurns(3, 2)}
+        """,
+}
+
+
+@pytest.mark.parametrize("what", FOUND)
+def test_found(what: str) -> None:
+    report = Report()
+    check_program(Program(0, dedent(FOUND[what]), {}), report, answers=60)
+    assert report.broken == []
+    assert report.executions == 60
