@@ -183,7 +183,7 @@ async def _changed_units(
                 level="error",
                 topic="checkpoint",
                 message=f"a checkpoint of {record.id!r} is damaged ({row.key}): {error}",
-                hint="restore the store from a backup, or terminate the run; other runs are not affected",
+                hint="restore the store from a backup; other runs are not affected",
             )
         for name, digest in units:
             if app.registry.unit(name, digest) is not None:

@@ -45,6 +45,22 @@ test("a listed run has the status it is shown with", async () => {
   assert.deepEqual(shown, ["waiting", "running", "completed", "waiting", "pending"]);
 });
 
+test("a damaged record is listed with its problem and hides no other", async () => {
+  const other = await openStore("damaged");
+  await other.commit({
+    put: { [keys.run("a")]: '{"id":"a"', [keys.run("b")]: '{"id":"b","workflow":"w","status":"pending"}' },
+  });
+  const listed = await runs.list(other, {});
+  assert.deepEqual(
+    listed.map(({ id, status, problem }) => [id, status, problem?.code]),
+    [
+      ["a", "suspended", "decode"],
+      ["b", "pending", undefined],
+    ],
+  );
+  other.close();
+});
+
 test("an id that no run can have is refused at the start and not found anywhere else", async () => {
   const impossible = "\u540d".repeat(200);
   await assert.rejects(runs.start(store, "order", [], { id: impossible }), { code: "declaration" });

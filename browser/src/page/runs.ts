@@ -262,7 +262,7 @@ export interface ListOptions {
   readonly limit?: number;
 }
 
-/** Records of runs in the order of their ids, each with the status it is shown with. */
+/** Records of runs in the order of their ids, each with the status it is shown with. As `Client.list` in Python. */
 export async function list(store: Store, options: ListOptions): Promise<RunRecord[]> {
   const found: RunRecord[] = [];
   const limit = options.limit ?? 100;
@@ -272,7 +272,7 @@ export async function list(store: Store, options: ListOptions): Promise<RunRecor
     const rows = await store.scan(from, end, { limit: SCAN_LIMIT });
     for (const row of rows) {
       if (found.length >= limit) break;
-      const record = parseRun(row.value);
+      const record = readable(row);
       if (options.workflow !== undefined && record.workflow !== options.workflow) continue;
       if (!record.id.startsWith(options.idPrefix ?? "")) continue;
       const fibers = record.status === "running" ? await scanAll(store, keys.fibers(record.id)) : [];
@@ -286,6 +286,18 @@ export async function list(store: Store, options: ListOptions): Promise<RunRecor
     from = keys.after(last.key);
   }
   return found;
+}
+
+/** A run's record; one that cannot be read is shown as suspended with that problem, so that it hides no other. */
+function readable(row: Row): RunRecord {
+  try {
+    return parseRun(row.value);
+  } catch (error) {
+    const { code, message } = error instanceof WeftError ? error : { code: "decode", message: String(error) };
+    const id = keys.unquote(row.key.slice("run/".length));
+    const problem = { code, message };
+    return { id, workflow: "?", version: "?", status: "suspended", input: null, created_at: 0, problem };
+  }
 }
 
 async function scanAll(store: Store, prefix: string): Promise<Row[]> {
