@@ -34,6 +34,10 @@ class Report:
     suspended: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
 
+    def add(self, other: Report) -> None:
+        for name in ("programs", "refused", "executions", "restarts", "operations", "suspended", "broken"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
 
 def check(seed: int, report: Report, *, answers: int = ANSWERS) -> list[str]:
     """Every law for the program of a seed. Adds to the report; gives the violations."""

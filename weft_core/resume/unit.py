@@ -150,6 +150,7 @@ class Unit:
         made = assemble(
             tree,
             lowered,
+            written=body,
             captured=sorted(captured),
             free=free,
             helpers=sorted(HELPERS),

@@ -11,14 +11,16 @@ restored frame gets its locals. Where nested functions close over locals, those 
 from __future__ import annotations
 
 import ast
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from types import CodeType
+from typing import Any
 
 from weft_core.errors import UnsupportedConstruct
-from weft_core.resume.compiler.build import assign, at, branch, call, constant, load, method, store
+from weft_core.resume.compiler.build import assign, at, branch, call, children, constant, load, method, store
 from weft_core.resume.compiler.lower import GOTO, INNER
 from weft_core.resume.compiler.names import arguments
 
@@ -29,6 +31,7 @@ _BODY = "@body"
 _FUNCTION = "@function"
 """Never the user's name: inside, that is whatever it is outside."""
 _FUTURE_ANNOTATIONS = 0x1000000
+_UNTYPED: dict[str, Any] = {"type_params": []} if sys.version_info >= (3, 12) else {}
 
 
 def prologue(plain: Sequence[str], parameters: set[str], place: ast.AST) -> ast.stmt:
@@ -68,6 +71,7 @@ def assemble(
     node: ast.AsyncFunctionDef,
     body: list[ast.stmt],
     *,
+    written: Sequence[ast.stmt],
     captured: Sequence[str],
     free: Sequence[str],
     helpers: Sequence[str],
@@ -75,7 +79,7 @@ def assemble(
     qualname: str,
     future_annotations: bool,
 ) -> Assembled:
-    """Compile a lowered body (prologue included) under the signature of `node`."""
+    """Compile a lowered body (prologue included) under the signature of `node`. `written` is the body it was made of."""
     args = _bare(node.args)
     if captured:
         inner = _inner(node, args, body, captured)
@@ -83,15 +87,10 @@ def assemble(
     else:
         args.kwonlyargs.append(at(ast.arg(STATE), node))
         args.kw_defaults.append(None)
-        shown = at(ast.AsyncFunctionDef(_FUNCTION, args, body, [], None), node)
+        shown = at(ast.AsyncFunctionDef(_FUNCTION, args, body, [], None, **_UNTYPED), node)
     names = [ast.arg(name) for name in [*helpers, *free]]
-    maker = ast.FunctionDef(_MAKER, _arguments(names), [shown], [], None)
+    maker = ast.FunctionDef(_MAKER, _arguments(names), [shown], [], None, **_UNTYPED)
     tree = ast.Module([at(maker, node)], [])
-    for item in ast.walk(tree):
-        if hasattr(type(item), "type_params") or "type_params" in item._fields:
-            if not hasattr(item, "type_params"):
-                item.type_params = []  # type: ignore[attr-defined]
-    ast.fix_missing_locations(tree)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the user's own code was compiled once, and warned about, already
         flags = _FUTURE_ANNOTATIONS if future_annotations else 0
@@ -115,7 +114,7 @@ def assemble(
         entry = entry.replace(co_consts=constants, co_qualname=qualname, co_name=node.name)
     else:
         entry = inner_code = _renamed(entry, prefix, qualname, node.name)
-    return Assembled(entry=entry, body=inner_code, tree=tree, local_codes=dict(_paths(body, inner_code, "")))
+    return Assembled(entry=entry, body=inner_code, tree=tree, local_codes=dict(_paths(written, inner_code, "")))
 
 
 def _arguments(names: list[ast.arg]) -> ast.arguments:
@@ -150,7 +149,7 @@ def _inner(
     names = [CELLS, STATE, *passed(node, captured)]
     shared = at(ast.Nonlocal(list(captured)), node)
     signature = _arguments([ast.arg(name) for name in names])
-    return at(ast.AsyncFunctionDef(_BODY, signature, [shared, *body], [], None), node)
+    return at(ast.AsyncFunctionDef(_BODY, signature, [shared, *body], [], None, **_UNTYPED), node)
 
 
 def _entry(
@@ -164,7 +163,7 @@ def _entry(
         inner,
         at(ast.Return(call(load(_BODY, node), values, node)), node),
     ]
-    return at(ast.FunctionDef(_FUNCTION, args, body, [], None), node)
+    return at(ast.FunctionDef(_FUNCTION, args, body, [], None, **_UNTYPED), node)
 
 
 def _is(constant: object, name: str) -> bool:
@@ -198,6 +197,8 @@ Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
 def _paths(body: Sequence[ast.AST], code: CodeType, prefix: str) -> Iterator[tuple[str, CodeType]]:
     """Every nested function's code by a path of names that is the same on every Python version."""
     codes = list(_inner_codes(code))
+    if not codes:
+        return
     used: dict[str, int] = {}
     scopes = sorted({id(s): s for s in chain.from_iterable(map(_scopes, body))}.values(), key=_place)
     for scope in scopes:
@@ -228,7 +229,7 @@ def _scopes(node: ast.AST) -> Iterator[Scope]:
         for part in outside:
             yield from _scopes(part)
         return
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         yield from _scopes(child)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from weft_core.resume.compiler.build import at, load
+from weft_core.resume.compiler.build import at, children, load
 from weft_core.resume.compiler.expressions import Scope
 
 
@@ -18,7 +18,7 @@ class Hoister(ast.NodeTransformer):
 
     def body(self, nodes: Sequence[ast.stmt]) -> list[ast.stmt]:
         """The body without declarations (found in `declarations`) and with `super()` spelled out."""
-        return [self.visit(node) for node in nodes]
+        return [self.visit(node) if _concerned(node) else node for node in nodes]
 
     def visit_Global(self, node: ast.Global | ast.Nonlocal) -> ast.stmt:
         self.declarations.append(node)
@@ -58,3 +58,16 @@ class Hoister(ast.NodeTransformer):
         node.bases = [self.visit(part) for part in node.bases]
         node.keywords = [self.visit(part) for part in node.keywords]
         return node
+
+
+def _concerned(node: ast.AST) -> bool:
+    """Whether there is anything to do in a statement; in most there is not."""
+    stack = [node]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, (ast.Global, ast.Nonlocal, ast.AnnAssign)):
+            return True
+        if isinstance(item, ast.Name) and item.id == "super":
+            return True
+        stack += children(item)
+    return False

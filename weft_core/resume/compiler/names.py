@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from weft_core.resume.compiler.build import Visitor
+
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-class Names(ast.NodeVisitor):
+class Names(Visitor):
     """The names in a statement or expression, seen from the function it stands in."""
 
     def __init__(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from weft_core.errors import UnsupportedConstruct
+from weft_core.resume.compiler.build import Visitor, children
 from weft_core.resume.compiler.names import Names, arguments
 
 _FRAME_READERS = {
@@ -14,10 +15,9 @@ _FRAME_READERS = {
     "vars": "name the variables you need, for instance in a dict",
     "dir": "name the variables you need, for instance in a list",
 }
-_TEMPLATES = tuple(kind for name in ("TemplateStr", "Interpolation") if (kind := getattr(ast, name, None)))
 
 
-class Refusals(ast.NodeVisitor):
+class Refusals(Visitor):
     """Walks one function, as written, and raises `UnsupportedConstruct` at the first thing that cannot be."""
 
     def __init__(self, *, filename: str, function: str) -> None:
@@ -41,10 +41,8 @@ class Refusals(ast.NodeVisitor):
             function=self.function,
         )
 
-    def visit(self, node: ast.AST) -> None:
-        if isinstance(node, _TEMPLATES):
-            raise self.refuse(node, "a t-string", "build the text with an f-string, or in an activity")
-        super().visit(node)
+    def visit_TemplateStr(self, node: ast.AST) -> None:
+        raise self.refuse(node, "a t-string", "build the text with an f-string, or in an activity")
 
     def visit_Yield(self, node: ast.Yield | ast.YieldFrom) -> None:
         raise self.refuse(
@@ -132,4 +130,4 @@ def _awaits(node: ast.AST) -> bool:
         case ast.AnnAssign():
             return awaits(node.target) or awaits(node.value)
         case _:
-            return any(awaits(child) for child in ast.iter_child_nodes(node))
+            return any(awaits(child) for child in children(node))

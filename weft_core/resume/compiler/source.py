@@ -86,8 +86,11 @@ def _functions(filename: str, lines: list[str]) -> dict[int, ast.AST]:
 def parse(source: Source) -> ast.AsyncFunctionDef:
     """The tree of a function's source. Its lines are those of its file, its columns too."""
     indented = source.text[:1] in (" ", "\t")
-    tree = ast.parse("if 1:\n" + source.text if indented else source.text, source.filename)
-    ast.increment_lineno(tree, source.first_line - (2 if indented else 1))
+    text = "if 1:\n" + source.text if indented else source.text
+    above = source.first_line - (2 if indented else 1)
+    tree = ast.parse("\n" * above + text, source.filename)
+    if above < 0:
+        ast.increment_lineno(tree, above)
     body = tree.body[0].body if indented and isinstance(tree.body[0], ast.If) else tree.body
     node = body[0]
     if len(body) != 1 or not isinstance(node, ast.AsyncFunctionDef):
