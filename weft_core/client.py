@@ -29,6 +29,7 @@ from weft_core.errors import (
 )
 from weft_core.inspection import Inspection, StoredSource, digests, inspect_fibers
 from weft_core.inspection import RunInfo as RunInfo
+from weft_core.kernel.history import read_history
 from weft_core.kernel.records import InboxKind, InboxRow, RunRecord, Status, dump, parse
 from weft_core.kernel.registered import install
 from weft_core.model.app import App, Workflow
@@ -115,8 +116,9 @@ class RunHandle:
     async def history(self) -> list[dict[str, Any]]:
         """What the run did, oldest first: the latest HISTORY_MAX entries."""
         await self._client._record(self.id)
+        fibers = await self._client._scan_all(keys.fibers(self.id))  # these first: see `kernel.history`
         rows = await self._client._scan_all(keys.histories(self.id))
-        return sorted((parse(row.value, "history row") for row in rows), key=lambda entry: int(entry["n"]))
+        return read_history([row.value for row in fibers], [row.value for row in rows])
 
     async def inspect(self) -> Inspection:
         """The run's stacks and variables as stored, with the source lines, without running anything."""
@@ -204,7 +206,7 @@ class Client:
             batch.put[keys.timer(record.start_at, run_id, "")] = "{}"
         for _ in range(CONFLICT_RETRIES_MAX):
             try:
-                await self._commit(batch, run_id)
+                await self._commit(batch, run_id, record if not batch.expect[keys.run(run_id)] else None)
                 return RunHandle(self, run_id)
             except Conflict:
                 rows = await self.store.get([keys.run(run_id)])
@@ -275,7 +277,7 @@ class Client:
         found = self.app.find_workflow(workflow)
         return found.name, found.version
 
-    async def _commit(self, batch: Batch, run_id: str) -> None:
+    async def _commit(self, batch: Batch, run_id: str, new: RunRecord | None = None) -> None:
         await self.store.commit(batch)
 
     async def _record(self, run_id: str) -> RunRecord:

@@ -56,7 +56,12 @@ export interface FiberRow {
   readonly frames?: readonly FrameRow[];
   readonly wait?: Readonly<Record<string, unknown>>;
   readonly done?: unknown;
+  /** Entries of the run's history that have no row of their own yet. */
+  readonly e?: readonly HistoryRow[];
 }
+
+/** History entries kept for a run. */
+export const HISTORY_MAX = 100;
 
 /** Something the run did. `n` counts from the run's start; `kind` says what; the rest depends on the kind. */
 export interface HistoryRow {

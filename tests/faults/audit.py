@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from weft_core.kernel.fibers import Fiber
+from weft_core.kernel.history import History
 from weft_core.kernel.records import InboxRow, RunRecord, parse
 from weft_core.kernel.waits import ActivityWait, SignalWait
 from weft_core.store import keys
@@ -40,7 +41,7 @@ def _audit_run(record: RunRecord, mine: dict[str, list[str]], rows: dict[str, st
     fibers = {}
     for key in mine.get("fiber", ()):
         fiber_id = keys.unquote(key.rsplit("/", 1)[1])
-        fibers[fiber_id] = Fiber.from_json(fiber_id, rows[key])[0]
+        fibers[fiber_id] = Fiber.from_json(fiber_id, rows[key], History(0))
     timers = {(int(key.split("/")[1]), keys.unquote(key.split("/")[3])) for key in mine.get("timer", ())}
     expected = set()
     if record.status != "suspended":

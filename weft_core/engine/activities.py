@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weft_core.errors import ActivityTimeout, CheckpointError, UnknownActivity
 from weft_core.kernel.changes import Dispatch
 from weft_core.model.app import Activity
+from weft_core.resume.values import ATOMS
 
 if TYPE_CHECKING:
     from weft_core.engine.host import Host
     from weft_core.resume.values import ValueCodec
 
+_NO_KEYWORDS: dict[str, Any] = {}
 _current: contextvars.ContextVar[Attempt] = contextvars.ContextVar("weft_activity")
 
 
@@ -68,7 +70,8 @@ class Reports(Protocol):
 class Attempt:
     """One attempt under way. It reports exactly once, unless it is aborted: then never.
 
-    Once reported, `ok` says whether `text` is that of the result or of the error. `stopped`: its code was asked to stop.
+    Once reported, `ok` says whether `text` is that of the result or of the error; a result that is a number, a string or
+    nothing is there as it is, in `value`, and `text` is None. `stopped`: its code was asked to stop.
     Most attempts are over at once, so what only longer ones need is made when they turn out to be.
     """
 
@@ -76,7 +79,8 @@ class Attempt:
     reported = False
     stopped = False
     ok = False
-    text = ""
+    text: str | None = None
+    value: Any = None
     _info: ActivityInfo | None = None
     _loop: asyncio.AbstractEventLoop
     _timer: Callable[[], None] | None = None
@@ -108,7 +112,8 @@ class Attempt:
     async def _run(self) -> None:
         codec = self._reports.codec
         try:
-            args, kwargs = codec.decode(self.dispatch.args)
+            call = self.dispatch.call
+            args, kwargs = codec.decode(self.dispatch.args) if call is None else (call, _NO_KEYWORDS)
             _current.set(self)
             if self.dispatch.details is not None:
                 self.info()
@@ -124,7 +129,7 @@ class Attempt:
                     result = function(*args, **kwargs)
                 if isinstance(result, Awaitable):
                     result = await result
-            text = codec.encode(result, what=activity.result_name)
+            text = None if type(result) in ATOMS else codec.encode(result, what=activity.result_name)
         except CheckpointError as error:
             error.non_retryable = True  # type: ignore[attr-defined]  # it did its work; its result cannot be kept
             self._report(False, codec.encode_error(error))
@@ -138,14 +143,17 @@ class Attempt:
         except BaseException as error:
             self._report(False, codec.encode_error(error))
         else:
-            self._report(True, text)
+            self._report(True, text, result)
 
-    def _report(self, ok: bool, text: str) -> None:
+    def _report(self, ok: bool, text: str | None, value: Any = None) -> None:
         if self.reported:
             return
         self.reported = True
         self.ok = ok
-        self.text = text
+        if text is None:
+            self.value = value
+        else:
+            self.text = text
         if self._timer is not None or self._beat_timer is not None:
             self._disarm()
         self._reports.reported(self)
@@ -252,7 +260,9 @@ class Activities:
         return name in self._own or name in self._declared
 
     def __getitem__(self, name: str) -> Activity[..., Any]:
-        found = self._own.get(name) or self._declared.get(name)
+        found = self._own.get(name) if self._own else None
+        if found is None:
+            found = self._declared.get(name)
         if found is None:
             names = ", ".join(sorted({*self._own, *self._declared})) or "none"
             raise UnknownActivity(

@@ -92,12 +92,13 @@ class Attempts:
         self._add(attempt.run_id, Beat(attempt.dispatch, details))
 
     def _add(self, run_id: str, fact: Fact) -> None:
-        facts = self.facts.get(run_id)
-        if facts is None:
-            self.facts[run_id] = [fact]
-        else:
-            facts.append(fact)
-        self._wake()
+        facts = self.facts
+        if run_id in facts:
+            facts[run_id].append(fact)
+            return
+        if not facts:
+            self._wake()  # who has facts does not sleep
+        facts[run_id] = [fact]
 
 
 def _same(one: Dispatch, other: Dispatch) -> bool:

@@ -155,10 +155,10 @@ class Engine(Client):
     def _now_ms(self) -> int:
         return self.host.now_ms()
 
-    async def _commit(self, batch: Batch, run_id: str) -> None:
+    async def _commit(self, batch: Batch, run_id: str, new: RunRecord | None = None) -> None:
         pump = self._pump
         if pump is not None and pump.running:
-            await pump.submit(batch, run_id)
+            await pump.submit(batch, run_id, new)
         else:
             await self.store.commit(batch)
             if pump is not None:
@@ -168,6 +168,11 @@ class Engine(Client):
         while True:
             pump = self._pump
             waiting = None if pump is None else pump.wait_closed(run_id)
+            if waiting is not None and pump is not None and pump.follows(run_id):
+                closed = await waiting
+                if closed is not None:
+                    return closed
+                continue
             record = await self._record(run_id)
             if record.closed or (record.problem is not None and (pump is None or run_id in pump.parking)):
                 return record

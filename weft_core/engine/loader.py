@@ -27,6 +27,24 @@ class Loaded:
     seq_version: int = 0
 
 
+def new_run(
+    record: RunRecord,
+    ready_version: int,
+    app: App,
+    run: RunKeys,
+    *,
+    find_activity: Callable[[str], Activity[..., Any]],
+    patient: bool,
+) -> Loaded:
+    """The machine of a run whose start has just been committed: there is nothing of it to read. Raises `UnknownWorkflow`.
+
+    Whoever has sent it something since has rewritten its ready row, and is noticed as if the run had been read.
+    """
+    app.find_workflow(record.workflow)
+    machine = Machine.load(record, app, find_activity=find_activity, fibers={}, state=None, values={}, patient=patient)
+    return Loaded(machine=machine, keys=run, ready_version=ready_version)
+
+
 async def load_run(
     store: Store, app: App, run: RunKeys, *, find_activity: Callable[[str], Activity[..., Any]], patient: bool
 ) -> Loaded | None:

@@ -14,14 +14,16 @@ from collections.abc import Callable, Sequence
 from weft_core.engine.activities import Activities, Attempt
 from weft_core.engine.attempts import Attempts, Beat, Fact
 from weft_core.engine.host import Host
-from weft_core.engine.loader import Loaded, load_run, refresh_inbox
+from weft_core.engine.loader import Loaded, refresh_inbox
 from weft_core.engine.parking import Parking, fenced
-from weft_core.engine.rows import RunKeys, add_changes
-from weft_core.engine.submissions import Submissions
+from weft_core.engine.residents import Residents
+from weft_core.engine.rows import add_changes
+from weft_core.engine.submissions import Submission, Submissions
 from weft_core.engine.waiters import Waiters
 from weft_core.errors import Conflict, StoreError, StoreOwned, WeftError
 from weft_core.kernel import results
 from weft_core.kernel.changes import Changes
+from weft_core.kernel.records import RunRecord
 from weft_core.model.app import App
 from weft_core.store import keys
 from weft_core.store.port import Batch, Store
@@ -33,8 +35,6 @@ DUE_SCAN_MAX = 1_000
 """Timers one round fires."""
 ROUND_RUNS_MAX = 2_000
 """Runs one round advances; more wait for the next, so that a commit stays small enough to be quick."""
-PARKED_RUNS_MAX = 256
-"""Waiting runs that stay in memory; the least recently parked leave first."""
 YIELD_AFTER_MS = 2
 """How long the loop may go on without letting other tasks of the event loop run."""
 CONFLICT_RETRIES_MAX = 100
@@ -62,7 +62,6 @@ class Pump:
         self.app = app
         self.host = host
         self.owner_version = owner_version
-        self.patient = patient
         self.evict = evict
         self.running = False
         self._ended = False
@@ -71,10 +70,9 @@ class Pump:
         self._wake = asyncio.Event()
         self.parking = Parking(store, owner_version)
         self._attempts = Attempts(activities=activities, codec=app.codec, host=host, wake=self._wake.set)
-        self._submissions = Submissions(store)
+        self._submissions = Submissions(self._commit, self._submitted)
         self._problems: list[tuple[str, WeftError]] = []
-        self._loaded: dict[str, Loaded] = {}
-        self._parked: dict[str, None] = {}
+        self._runs = Residents(store, app, find_activity=activities.__getitem__, patient=patient)
         self._todo: dict[str, bool] = {}
         self._waiters = Waiters()
         self._hinted = True
@@ -102,15 +100,24 @@ class Pump:
         """Time has moved by more than passing: look at the timers."""
         self._wake.set()
 
-    async def submit(self, batch: Batch, run_id: str) -> None:
-        """Commit a client's batch together with others. Raises what `Store.commit` raises."""
-        done = self._submissions.add(batch, run_id)
+    async def submit(self, batch: Batch, run_id: str, new: RunRecord | None = None) -> None:
+        """Commit a client's batch (that starts the run `new`) together with others. Raises what `Store.commit` raises."""
+        done = self._submissions.add(batch, run_id, new)
         self._wake.set()
         self._tell_if_ended()
         await done
 
-    def wait_closed(self, run_id: str) -> asyncio.Future[None]:
-        """A future that is set when a commit of this engine closes or parks the run."""
+    def _submitted(self, submission: Submission, number: int) -> None:
+        if submission.new is not None:
+            self._runs.expect(submission.new, number)
+        self._todo[submission.run_id] = True
+
+    def follows(self, run_id: str) -> bool:
+        """Whether the run is open and in memory, so that its end will not be missed."""
+        return run_id in self._runs
+
+    def wait_closed(self, run_id: str) -> asyncio.Future[RunRecord | None]:
+        """A future that is set when a commit of this engine closes the run (to its record) or parks it (to None)."""
         future = self._waiters.wait_closed(run_id)
         self._tell_if_ended()
         return future
@@ -140,7 +147,7 @@ class Pump:
     @property
     def loaded_count(self) -> int:
         """Runs in memory."""
-        return len(self._loaded)
+        return len(self._runs.loaded)
 
     async def stop(self) -> None:
         """Abort attempts and forget everything in memory. What is committed stays as it is."""
@@ -153,10 +160,7 @@ class Pump:
         self.forget_all()
 
     def forget_all(self) -> None:
-        for loaded in self._loaded.values():
-            loaded.machine.forget()
-        self._loaded.clear()
-        self._parked.clear()
+        self._runs.forget_all()
         if self._disarm is not None:
             self._disarm()
             self._disarm = None
@@ -210,7 +214,7 @@ class Pump:
         self.rounds += 1
         worked = False
         if self._submissions:
-            await self._submissions.commit(self.notify)
+            await self._submissions.commit()
             worked = True
         if self._hinted:
             self._hinted = False
@@ -230,7 +234,7 @@ class Pump:
             rows = await self.store.scan(start, end)
             for row in rows:
                 run_id = keys.unquote(row.key[6:])
-                loaded = self._loaded.get(run_id)
+                loaded = self._runs.loaded.get(run_id)
                 if loaded is None or loaded.ready_version != row.version:
                     if loaded is None and self.parking.unchanged(run_id, row.version):
                         continue
@@ -250,7 +254,7 @@ class Pump:
             self._next_due = int(following[0].key.split("/")[1]) if following else None
 
     async def _advance(self, now: int) -> None:
-        todo, facts = self._todo, self._attempts.facts
+        todo, facts, resident = self._todo, self._attempts.facts, self._runs.loaded
         chosen = [*facts, *(run_id for run_id in todo if run_id not in facts)] if todo else list(facts)
         del chosen[ROUND_RUNS_MAX:]
         turn: dict[str, Loaded] = {}
@@ -261,7 +265,7 @@ class Pump:
                 given = facts.pop(run_id, _NO_FACTS)
                 if given:
                     taken[run_id] = given
-                loaded = self._loaded.get(run_id)
+                loaded = resident.get(run_id)
                 if loaded is None or inbox:
                     loaded = await self._bring(run_id, loaded)
                     if loaded is None:
@@ -272,7 +276,7 @@ class Pump:
         except StoreError:
             # Nothing or everything was written: forget what memory believes and read it again, with the same facts.
             for run_id in chosen:
-                self._forget(run_id)
+                self._runs.forget(run_id)
                 todo[run_id] = True
             for run_id, given in taken.items():
                 self._attempts.give_back(run_id, given)
@@ -284,13 +288,7 @@ class Pump:
             if loaded is not None:
                 await refresh_inbox(self.store, loaded)
                 return loaded
-            loaded = await load_run(
-                self.store,
-                self.app,
-                RunKeys(run_id),
-                find_activity=self._attempts.activities.__getitem__,
-                patient=self.patient,
-            )
+            loaded = await self._runs.bring(run_id)
         except StoreError:
             raise
         except WeftError as error:
@@ -301,7 +299,6 @@ class Pump:
             self._waiters.tell_closed(run_id)
             return None
         self.parking.leave(run_id)
-        self._loaded[run_id] = loaded
         start_at = loaded.machine.record.start_at
         if start_at is not None and (self._next_due is None or start_at < self._next_due):
             self._next_due = start_at  # a client has set this timer
@@ -315,9 +312,9 @@ class Pump:
                 if isinstance(fact, Beat):
                     results.heartbeat(machine, fact.dispatch, fact.details)
                 elif fact.ok:
-                    results.completed(machine, fact.dispatch, fact.text, now)
+                    results.completed(machine, fact.dispatch, fact.text, fact.value, now)
                 else:
-                    results.failed(machine, fact.dispatch, fact.text, now)
+                    results.failed(machine, fact.dispatch, fact.text or "", now)
             machine.advance(now)
         except (KeyboardInterrupt, SystemExit):
             raise
@@ -363,9 +360,14 @@ class Pump:
         raise StoreError(f"clients changed the same runs {CONFLICT_RETRIES_MAX} times during one round")
 
     async def _commit(self, batch: Batch) -> int:
-        self._committing = True
+        self._committing = True  # see `hint`
         try:
             return await self.store.commit(batch)
+        except Conflict:
+            raise
+        except BaseException:
+            self._hinted = True  # it may have taken effect all the same, also for runs that are not in memory
+            raise
         finally:
             self._committing = False
 
@@ -384,8 +386,8 @@ class Pump:
                 self._attempts.abort(run_id, fiber_id, operation_id)
             if change.closed:
                 self._attempts.abort_run(run_id)
-                self._forget(run_id)
-                self._waiters.tell_closed(run_id)
+                self._runs.forget(run_id)
+                self._waiters.tell_closed(run_id, loaded.machine.record)
                 continue
             loaded.machine.committed()
             if change.parked:
@@ -400,31 +402,18 @@ class Pump:
             if loaded.machine.more:
                 self._todo[run_id] = True
             if evict is not None and evict(run_id):
-                self._forget(run_id)
+                self._runs.forget(run_id)
             elif change.parked:
-                self._keep_parked(run_id)
-            elif self._parked:
-                self._parked.pop(run_id, None)
+                self._runs.rest(run_id)
+            else:
+                self._runs.work(run_id)
         for attempt in starting:
             attempt.start()
 
     async def _park(self, run_id: str, error: WeftError) -> None:
-        self._forget(run_id)
+        self._runs.forget(run_id)
         await self.parking.park(run_id, error)
         self._waiters.tell_closed(run_id)
-
-    def _keep_parked(self, run_id: str) -> None:
-        """Runs that wait may be needed again soon: the latest few stay in memory, the rest is only in the store."""
-        self._parked.pop(run_id, None)
-        self._parked[run_id] = None
-        if len(self._parked) > PARKED_RUNS_MAX:
-            self._forget(next(iter(self._parked)))
-
-    def _forget(self, run_id: str) -> None:
-        self._parked.pop(run_id, None)
-        loaded = self._loaded.pop(run_id, None)
-        if loaded is not None:
-            loaded.machine.forget()
 
     def _tell_if_ended(self) -> None:
         """Nobody may wait for a loop that is over."""

@@ -38,15 +38,6 @@ def add_changes(
         put[f"{run.history}{slot:0{keys.SLOT_DIGITS}d}"] = text
     for due, fiber_id in changes.timers_clear:
         delete.add(keys.timer(due, run.run_id, fiber_id))
-    if changes.closed:
-        # The run may not close over something that arrived and was not looked at.
-        batch.expect[run.seq] = seq_version
-        batch.expect[run.ready] = ready_version
-        for prefix in (run.fiber, run.values, run.inbox, run.seen):
-            batch.delete_range.append((prefix, keys.prefix_end(prefix)))
-        delete.add(run.ready)
-        delete.add(run.seq)
-        return
     for fiber_id, row in changes.fibers.items():
         if row is None:
             delete.add(run.fiber + fiber_id)
@@ -61,6 +52,15 @@ def add_changes(
             put[run.values + digest] = value
     for n in changes.consumed:
         delete.add(f"{run.inbox}{n:0{keys.INBOX_DIGITS}d}")
+    if changes.closed:
+        # The run may not close over something that arrived and was not looked at.
+        batch.expect[run.seq] = seq_version
+        batch.expect[run.ready] = ready_version
+        delete.add(run.ready)
+        if seq_version:
+            delete.add(run.seq)
+            batch.delete_range.append((run.seen, keys.prefix_end(run.seen)))
+        return
     if changes.parked:
         if ready_version:
             # Whoever sent something since has rewritten this row: then the run looks again before it parks.

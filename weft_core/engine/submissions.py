@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from weft_core.errors import Conflict
-from weft_core.store.port import Batch, Store
+from weft_core.kernel.records import RunRecord
+from weft_core.store.port import Batch
 
 
 @dataclass(slots=True, kw_only=True)
@@ -16,23 +17,25 @@ class Submission:
 
     batch: Batch
     run_id: str
+    new: RunRecord | None
     done: asyncio.Future[None]
 
 
 class Submissions:
     """The queue of clients' batches. Each ends in exactly one outcome: committed, or the error of its own commit."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, commit: Callable[[Batch], Awaitable[int]], committed: Callable[[Submission, int], None]) -> None:
+        self._commit_batch = commit
+        self._committed = committed
         self._waiting: list[Submission] = []
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def add(self, batch: Batch, run_id: str) -> asyncio.Future[None]:
-        """Queue a batch; the future is set when its commit is durable."""
+    def add(self, batch: Batch, run_id: str, new: RunRecord | None) -> asyncio.Future[None]:
+        """Queue a batch (with the record of the run that it starts); the future is set when its commit is durable."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Submission(batch=batch, run_id=run_id, done=done))
+        self._waiting.append(Submission(batch=batch, run_id=run_id, new=new, done=done))
         return done
 
     def withdraw(self) -> list[asyncio.Future[None]]:
@@ -40,17 +43,17 @@ class Submissions:
         waiting, self._waiting = self._waiting, []
         return [submission.done for submission in waiting]
 
-    async def commit(self, on_committed: Callable[[str], None]) -> None:
+    async def commit(self) -> None:
         """Commit everything queued, as many batches together as touch different rows, in the order they came."""
         waiting, self._waiting = self._waiting, []
         while waiting:
             together, waiting = _compatible(waiting)
-            await self._commit_together(together, on_committed)
+            await self._commit_together(together)
 
-    async def _commit_together(self, together: list[Submission], on_committed: Callable[[str], None]) -> None:
+    async def _commit_together(self, together: list[Submission]) -> None:
         while together:
             try:
-                await self._store.commit(_merge(together))
+                number = await self._commit_batch(_merge(together))
             except Conflict as conflict:
                 loser = next((s for s in together if conflict.key in s.batch.expect), together[0])
                 together.remove(loser)
@@ -63,7 +66,7 @@ class Submissions:
                 return
             else:
                 for submission in together:
-                    on_committed(submission.run_id)
+                    self._committed(submission, number)
                     if not submission.done.done():
                         submission.done.set_result(None)
                 return

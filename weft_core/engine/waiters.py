@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+from weft_core.kernel.records import RunRecord
 
 
 class Waiters:
     """Futures by what they wait for. Each ends in exactly one outcome, also when the loop does."""
 
     def __init__(self) -> None:
-        self._closed: dict[str, list[asyncio.Future[None]]] = {}
+        self._closed: dict[str, list[asyncio.Future[RunRecord | None]]] = {}
         self._idle: list[asyncio.Future[None]] = []
 
-    def wait_closed(self, run_id: str) -> asyncio.Future[None]:
-        """A future that is set when the run ends or is parked with a problem."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def wait_closed(self, run_id: str) -> asyncio.Future[RunRecord | None]:
+        """A future that is set when the run ends, to its record, or when it is worth a look, to None."""
+        future: asyncio.Future[RunRecord | None] = asyncio.get_running_loop().create_future()
         self._closed.setdefault(run_id, []).append(future)
         return future
 
@@ -24,11 +27,11 @@ class Waiters:
         self._idle.append(future)
         return future
 
-    def tell_closed(self, run_id: str) -> None:
-        """The run has ended or is parked."""
+    def tell_closed(self, run_id: str, record: RunRecord | None = None) -> None:
+        """The run has ended with this record, or is parked."""
         for future in self._closed.pop(run_id, ()):
             if not future.done():
-                future.set_result(None)
+                future.set_result(record)
 
     def tell_idle(self) -> None:
         """Nothing moves until time passes, an attempt ends or something arrives."""
@@ -39,7 +42,7 @@ class Waiters:
 
     def fail(self, error: BaseException, others: list[asyncio.Future[None]]) -> None:
         """The loop is over: tell everybody, and `others` too."""
-        waiting = [*self._idle, *others]
+        waiting: list[asyncio.Future[Any]] = [*self._idle, *others]
         for futures in self._closed.values():
             waiting += futures
         self._idle, self._closed = [], {}

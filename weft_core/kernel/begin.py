@@ -59,11 +59,14 @@ def wait_for(machine: Machine, fiber: Fiber, operation: Operation[Any], made: li
 
 
 def activity_wait(machine: Machine, fiber: Fiber, operation: RunActivity) -> ActivityWait:
-    name = operation.activity
+    name, call, kwargs = operation.activity, operation.args, operation.kwargs
     activity = machine.find_activity(name)
-    args = machine.codec.encode_call(operation.args, operation.kwargs, what=name)
+    args = None if kwargs else machine.codec.encode_atoms(call)
     fiber.count = number = fiber.count + 1
-    wait = ActivityWait(f"{fiber.id}:{number}", name, args)
+    if args is not None:
+        wait = ActivityWait(f"{fiber.id}:{number}", name, args, call)
+    else:
+        wait = ActivityWait(f"{fiber.id}:{number}", name, machine.codec.encode([list(call), kwargs], what=name))
     if operation.retry is not None:
         wait.retry = machine.codec.encode(operation.retry, what="retry")
     timeout_ms, total_ms = operation.timeout_ms, operation.total_timeout_ms

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 class Dispatch(NamedTuple):
     """An attempt of an activity to make, after the commit. `args` is the text of `[args, kwargs]`.
 
-    `key` is the idempotency key, the same on every attempt; `details` the last heartbeat's details, as text.
+    `key` is the idempotency key, the same on every attempt; `details` the last heartbeat's details, as text; `call` the
+    arguments themselves, where they are nothing but numbers and strings and the run is still in memory.
     """
 
     fiber_id: str
@@ -22,6 +23,7 @@ class Dispatch(NamedTuple):
     timeout_ms: int | None
     total_until_ms: int | None
     details: str | None
+    call: tuple[Any, ...] | None
 
 
 class LogLine(NamedTuple):
@@ -38,8 +40,8 @@ class Changes:
     """Rows to write and to delete (None), what to do after the commit, and where the run then stands.
 
     `parked`: nothing but timers and the inbox can move the run, so it may leave memory. `closed`: it has ended, and
-    everything but its record, state and history goes. One is made for every turn of every run and nearly all of it is
-    empty, so what is empty is the class's.
+    everything but its record, state and history goes: all its fibers, values and inbox rows are here to be deleted.
+    One is made for every turn of every run and nearly all of it is empty, so what is empty is the class's.
     """
 
     record: str | None = None

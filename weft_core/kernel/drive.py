@@ -14,7 +14,7 @@ from weft_core.errors import Cancelled, CheckpointError, NotDurable, WeftError
 from weft_core.kernel import branches, tasks
 from weft_core.kernel.begin import activity_wait, wait_for
 from weft_core.kernel.context import Outcome
-from weft_core.kernel.fibers import Fiber, Scope
+from weft_core.kernel.fibers import NO_VALUES, Fiber, Scope
 from weft_core.kernel.operations import EnterTimeout, ExitTimeout, Join, RunActivity
 from weft_core.kernel.waits import Interrupt, Wait
 from weft_core.resume import Operation, capture, restore
@@ -37,55 +37,49 @@ def drive(machine: Machine, fiber: Fiber, kind: str, payload: Any) -> None:
     # After the frames live again, so that a task's handles in them hear of its outcome.
     value: Any
     error: BaseException | None
-    if kind == "value":
+    if kind == "atom":
+        value, error = payload, None
+    elif kind == "value":
         value, error = None if payload is None else machine.codec.decode(payload), None
     else:
         value, error = _received(machine, kind, payload)
     machine.current = fiber
     try:
-        _run(machine, fiber, coroutine, value, error)
-    finally:
-        machine.current = None
-
-
-def _run(
-    machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], value: Any, error: BaseException | None
-) -> None:
-    while True:
-        try:
-            operation = coroutine.send(value) if error is None else coroutine.throw(error)
-        except StopIteration as stop:
-            machine.finish_value(fiber, stop.value)
-            return
-        except (KeyboardInterrupt, SystemExit, GeneratorExit):
-            raise
-        except BaseException as raised:
-            machine.finish_error(fiber, raised)
-            return
-        value = error = None
-        try:
-            if type(operation) is RunActivity:  # nearly every step
-                _park(machine, fiber, coroutine, operation)
+        while True:
+            try:
+                operation = coroutine.send(value) if error is None else coroutine.throw(error)
+            except StopIteration as stop:
+                machine.finish_value(fiber, stop.value)
                 return
-            match operation:
-                case EnterTimeout():
+            except (KeyboardInterrupt, SystemExit, GeneratorExit):
+                raise
+            except BaseException as raised:
+                machine.finish_error(fiber, raised)
+                return
+            value = error = None
+            try:
+                if type(operation) is RunActivity:  # nearly every step
+                    _park(machine, fiber, coroutine, operation)
+                elif isinstance(operation, EnterTimeout):
                     value = _enter_timeout(machine, fiber, operation)
                     continue
-                case ExitTimeout():
+                elif isinstance(operation, ExitTimeout):
                     error = _exit_timeout(machine, fiber, operation)
                     value = False
                     continue
-                case Join() if operation.task.outcome is not None:
+                elif isinstance(operation, Join) and operation.task.outcome is not None:
                     value, error = machine.open_outcome(operation.task.outcome)
                     continue
-                case Operation():
+                elif isinstance(operation, Operation):
                     _park(machine, fiber, coroutine, operation)
-                    return
-                case _:
+                else:
                     capture(coroutine)  # names what was awaited, and where
                     raise NotDurable(f"a workflow awaited something that yielded {operation!r}, which is not durable")
-        except WeftError as refusal:
-            error = refusal
+                return
+            except WeftError as refusal:
+                error = refusal
+    finally:
+        machine.current = None
 
 
 def _park(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], operation: Operation[Any]) -> None:
@@ -101,17 +95,22 @@ def _park(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], o
         else:
             made = []
             wait = wait_for(machine, fiber, operation, made)
-        encoded = encoder.quick(coroutine) or encoder.encode(capture(coroutine))
+        frames = encoder.quick(coroutine)
+        encoded = encoder.encode(capture(coroutine)) if frames is None else None
         machine.encode_state()
     except BaseException:
         fiber.count = count
         for child in made:
             machine.release(child)
         raise
-    if encoded.used_values is not fiber.values:
+    if encoded is not None:
+        frames = encoded.text
         machine.large.keep(fiber, encoded)
+    elif fiber.values:
+        machine.large.drop(fiber.values)
+        fiber.values = NO_VALUES
     fiber.coroutine = coroutine
-    fiber.frames = encoded.text
+    fiber.frames = frames
     fiber.wait = wait
     for child in made:
         machine.fibers[child.id] = child
@@ -128,7 +127,7 @@ def _park(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], o
 def _received(machine: Machine, kind: str, payload: Any) -> tuple[Any, BaseException | None]:
     """What the coroutine gets: a value to send, or an exception to throw. Always a copy of what is stored.
 
-    Of every kind but "value", the text of one value or None.
+    Of every kind but "value" and "atom", which are a value's text or a value.
     """
     match kind:
         case "outcome":

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from weft_core.errors import DecodeError
+from weft_core.kernel.history import History
 from weft_core.kernel.records import dump, parse
 from weft_core.kernel.waits import Wait, wait_from_json
 from weft_core.resume.values import FiberEncoder
 
 ROOT = "0"
+NO_VALUES: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +31,8 @@ class Fiber:
     `frames` is the text of its call stack, None for a branch that is a bare operation. `coroutine` is that stack as a
     live object, made from the text when the fiber has to move. `outcome` is `{"ok": …}` or `{"error": …}` as text once
     it ended. `count` numbers its operations and children. `task` marks a background branch, `queued` one that waits for
-    a free slot and has not begun, `stopped` a background branch that the end of the run has cancelled.
+    a free slot and has not begun, `stopped` a background branch that the end of the run has cancelled. `entries` are
+    those of the run's history that ride in this row.
     """
 
     __slots__ = (
@@ -37,6 +40,7 @@ class Fiber:
         "count",
         "due",
         "encoder",
+        "entries",
         "frames",
         "id",
         "outcome",
@@ -59,7 +63,8 @@ class Fiber:
         self.scopes: list[Scope] = []
         self.count = 0
         self.due: int | None = None
-        self.values: frozenset[str] = frozenset()
+        self.values = NO_VALUES
+        self.entries: Sequence[str] = ()
         self.outcome: str | None = None
         self.task = task
         self.queued = False
@@ -79,12 +84,15 @@ class Fiber:
                 due = scope.due
         return due
 
-    def to_json(self, history: int) -> str:
+    def to_json(self, marks: str) -> str:
+        """The row; `marks` say how far the history has counted."""
+        if self.entries:
+            marks = f'{marks},"e":[{",".join(self.entries)}]'
         if not (self.outcome is not None or self.task or self.queued or self.stopped or self.scopes or self.values):
             # Nearly every row is like this: the fiber waits in its frames.
             if self.wait is not None and self.frames is not None:
-                return f'{{"n":{self.count},"h":{history},"wait":{self.wait.to_json()},"frames":{self.frames}}}'
-        text = f'{{"n":{self.count},"h":{history}'
+                return f'{{"n":{self.count},{marks},"wait":{self.wait.to_json()},"frames":{self.frames}}}'
+        text = f'{{"n":{self.count},{marks}'
         if self.task:
             text += ',"task":true'
         if self.queued:
@@ -104,17 +112,19 @@ class Fiber:
         return text + "}"
 
     @classmethod
-    def from_json(cls, fiber_id: str, text: str) -> tuple[Fiber, int]:
-        """The fiber of a row, and the number of history entries the run had when the row was written."""
+    def from_json(cls, fiber_id: str, text: str, history: History) -> Fiber:
+        """The fiber of a row; tells `history` how far it had counted when the row was written."""
         raw = parse(text, f"row of fiber {fiber_id}")
         try:
             fiber = cls(fiber_id, task=bool(raw.get("task", False)))
             fiber.count = int(raw["n"])
             fiber.queued = bool(raw.get("queued", False))
             fiber.stopped = bool(raw.get("stopped", False))
+            fiber.entries = [dump(entry) for entry in raw.get("e", ())]
+            history.loaded(int(raw["h"]), int(raw["c"]))
             if "done" in raw:
                 fiber.outcome = dump(raw["done"])
-                return fiber, int(raw["h"])
+                return fiber
             fiber.scopes = [Scope(id=i, due=int(due), expired=bool(x)) for i, due, x in raw.get("scopes", ())]
             fiber.values = frozenset(raw.get("values", ()))
             if "wait" in raw:
@@ -124,6 +134,6 @@ class Fiber:
             if fiber.wait is None and fiber.frames is None:
                 raise DecodeError(f"the row of fiber {fiber_id} holds neither frames nor a wait")
             fiber.due = fiber.next_due()
-            return fiber, int(raw["h"])
+            return fiber
         except (KeyError, TypeError, ValueError) as error:
             raise DecodeError(f"the row of fiber {fiber_id} is damaged: {error!r}") from error

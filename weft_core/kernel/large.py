@@ -43,6 +43,10 @@ class LargeValues:
                 del self._uses[digest]
                 self.changes[digest] = None
 
+    def stored(self) -> Iterable[str]:
+        """The digests that may have a row."""
+        return {*self._uses, *self.changes}
+
     def load(self, digest: str) -> str:
         """The text of a value. Raises `DecodeError` when the store does not have it."""
         text = self._stored.get(digest) or self.changes.get(digest)

@@ -16,8 +16,9 @@ from weft_core.kernel.changes import Changes, Dispatch, LogLine
 from weft_core.kernel.context import Context, Task
 from weft_core.kernel.drive import cancelled, drive
 from weft_core.kernel.fibers import ROOT, Fiber
+from weft_core.kernel.history import History
 from weft_core.kernel.large import LargeValues
-from weft_core.kernel.records import HISTORY_MAX, InboxRow, RunRecord, dump, quoted
+from weft_core.kernel.records import CLOSED, InboxRow, RunRecord
 from weft_core.kernel.waits import ActivityWait, Interrupt, SignalWait
 from weft_core.model.app import Activity, App
 from weft_core.resume import Unit
@@ -66,8 +67,7 @@ class Machine:
         self._stored_state_text = "{}"
         self.large = LargeValues({})
         self._consumed: list[int] = []
-        self._history: dict[int, str] = {}
-        self._history_count = record.history_count
+        self.history = History(record.history_count)
         self._logs: list[LogLine] = []
 
     # --- loading ---------------------------------------------------------------------------------------------------
@@ -94,9 +94,8 @@ class Machine:
             machine.state.update(loaded)
             machine._state_text = machine._stored_state_text = state
         for fiber_id, text in fibers.items():
-            fiber, history = Fiber.from_json(fiber_id, text)
+            fiber = Fiber.from_json(fiber_id, text, machine.history)
             machine.fibers[fiber_id] = fiber
-            machine._history_count = max(machine._history_count, history)
             machine.large.count(fiber.values)
             if fiber.due is not None:
                 machine.due[fiber_id] = fiber.due
@@ -135,9 +134,10 @@ class Machine:
         """One turn: fire what is due at `now`, then let every fiber that can move run to its next wait."""
         self.now = now
         record = self.record
-        if record.closed or record.status == "suspended":
-            return
-        if record.status == "pending":
+        status = record.status
+        if status != "running":
+            if status != "pending":
+                return
             if record.start_at is not None and now < record.start_at and record.cancel_reason is None:
                 return  # the client that started it has set its timer
             self._begin_run()
@@ -214,7 +214,7 @@ class Machine:
             record.cancel_reason = reason
         unread = sum(len(rows) for rows in self.signals.values())
         self.note(status, **({"unread_signals": unread} if unread else {}))
-        record.history_count = self._history_count
+        record.history_count = self.history.count
         self.record_changed = True
         for fiber in self.fibers.values():
             if isinstance(fiber.wait, ActivityWait) and fiber.outcome is None and not fiber.queued:
@@ -225,7 +225,9 @@ class Machine:
     # --- what fibers do to the run -----------------------------------------------------------------------------------
 
     def move(self, fiber: Fiber, kind: str, payload: Any) -> None:
-        """A fiber's wait is over. Kinds: value (text), outcome (text), list / settled (texts), joined, interrupt, throw."""
+        """A fiber's wait is over. Kinds: value (text), atom (the value), outcome (text), list / settled (texts), joined,
+        interrupt, throw.
+        """
         fiber.wait = None
         self.touch(fiber)
         self.queue.append((fiber, kind, payload))
@@ -250,6 +252,8 @@ class Machine:
         self.due.pop(fiber.id, None)
         self.large.drop(fiber.values)
         fiber.values = frozenset()
+        self.history.fresh += fiber.entries
+        fiber.entries = ()
         fiber.due = None
         if fiber.coroutine is not None:
             drop_coroutine(fiber.coroutine)
@@ -270,12 +274,12 @@ class Machine:
         if rows is not None and not rows:
             del self.signals[name]
 
-    def settle_activity(self, fiber: Fiber, kind: str, text: str) -> None:
-        """An activity has its result (kind "value") or its outcome; the fiber moves."""
+    def settle_activity(self, fiber: Fiber, kind: str, payload: Any) -> None:
+        """An activity has its result (kind "value" or "atom") or its outcome; the fiber moves."""
         self.activity_count -= 1
         if self.dispatch:
             self.dispatch.discard(fiber.id)
-        self.move(fiber, kind, text)
+        self.move(fiber, kind, payload)
 
     def finish_value(self, fiber: Fiber, value: Any) -> None:
         """The fiber returned. A value that cannot be stored is an error of the fiber instead."""
@@ -332,19 +336,7 @@ class Machine:
 
     def note(self, kind: str, **facts: Any) -> None:
         """An entry of the run's history, for people."""
-        n = self._history_count
-        self._history_count = n + 1
-        extra = "".join(f',"{name}":{dump(value)}' for name, value in facts.items())
-        self._history[n % HISTORY_MAX] = f'{{"n":{n},"at":{self.now},"kind":"{kind}"{extra}}}'
-
-    def note_completed(self, dispatch: Dispatch) -> None:
-        """The entry of every step, made without the generality of `note`."""
-        n = self._history_count
-        self._history_count = n + 1
-        self._history[n % HISTORY_MAX] = (
-            f'{{"n":{n},"at":{self.now},"kind":"activity_completed","name":{quoted(dispatch.activity)},'
-            f'"fiber":"{dispatch.fiber_id}","attempt":{dispatch.attempt}}}'
-        )
+        self.history.note(self.now, kind, facts)
 
     def log(self, level: str, message: str) -> None:
         line = str(message)[:LOG_LINE_MAX]
@@ -355,9 +347,14 @@ class Machine:
 
     def changes(self) -> Changes:
         """Everything since the last `committed`, to be written in one batch."""
-        closed = self.record.closed
+        record = self.record
+        closed = record.status in CLOSED
         result = Changes()
-        result.history = self._history
+        history = self.history
+        if history.fresh or closed:
+            self._keep_history(closed)
+        if history.rows:
+            result.history = history.rows
         if self._consumed:
             result.consumed = self._consumed
         if self._logs:
@@ -365,27 +362,45 @@ class Machine:
         if self.abort:
             result.abort = self.abort
         if self.record_changed:
-            result.record = self.record.to_json()
+            result.record = record.to_json()
         if self._state_text != self._stored_state_text:
             result.state = self._state_text
-        stored, due = self._stored_due, self._armed()
-        if stored or due:
+        if self._stored_due or self.due:
+            stored, due = self._stored_due, self._armed()
             result.timers_clear = {(at, f) for f, at in stored.items() if due.get(f) != at}
             result.timers_set = {(at, f) for f, at in due.items() if stored.get(f) != at}
         if closed:
             result.closed = True
+            result.fibers = dict.fromkeys([*self.fibers, *self._moved])
+            result.values = dict.fromkeys(self.large.stored())
+            result.consumed = [*self._consumed, *(row.n for rows in self.signals.values() for row in rows)]
             return result
-        count = self._history_count
-        result.fibers = {
-            fiber_id: None if fiber is None else fiber.to_json(count) for fiber_id, fiber in self._moved.items()
-        }
+        if self._moved:
+            marks = f'"h":{history.count},"c":{history.chunks}'
+            result.fibers = {
+                fiber_id: None if fiber is None else fiber.to_json(marks) for fiber_id, fiber in self._moved.items()
+            }
         if self.large.changes:
             result.values = self.large.changes
         if self.dispatch:
             result.dispatch = [self._dispatch(fiber_id) for fiber_id in self.dispatch]
-        if self.activity_count == 0 or self.record.status == "suspended":
+        if self.activity_count == 0 or record.status == "suspended":
             result.parked = True
         return result
+
+    def _keep_history(self, closed: bool) -> None:
+        """Find a place for what is new in the history."""
+        if closed:
+            self.history.write(list(self.fibers.values()))
+            return
+        carrier = next((fiber for fiber in self._moved.values() if fiber is not None), None)
+        if carrier is None:
+            carrier = self.fibers.get(ROOT)
+            if carrier is None:
+                self.history.write([])
+                return
+            self._moved[ROOT] = carrier
+        self.history.ride(carrier)
 
     def _dispatch(self, fiber_id: str) -> Dispatch:
         wait = self.fibers[fiber_id].wait
@@ -400,6 +415,7 @@ class Machine:
             wait.timeout_ms,
             wait.total_until,
             wait.details,
+            wait.call,
         )
 
     def _armed(self) -> dict[str, int]:
@@ -415,7 +431,8 @@ class Machine:
             self._stored_due = dict(self._armed())
         if self.large.changes:
             self.large.committed(needed_later=any(f.queued and f.frames for f in self.fibers.values()))
-        self._history = {}
+        if self.history.rows:
+            self.history.rows = {}
         if self.dispatch:
             self.dispatch = set()
         if self._consumed:

@@ -3,7 +3,7 @@
 run record      {"id", "workflow", "version", "status", "input": [args, kwargs], "created_at", …}; times are ms since 1970
 inbox row       {"kind": "signal" | "cancel" | "terminate" | "suspend" | "resume", "name", "payload", "id", "at"}
 fiber row       {"n", "h", "wait": {…} | "done": {"ok": value} or {"error": error}, "frames": [...], …}
-history row     {"n", "at", "kind", …}
+history row     [{"n", "at", "kind", …}, …]
 
 `input`, `payload`, `ok`, `result` are values as the codec writes them: plain JSON for plain data.
 """
@@ -33,7 +33,11 @@ CLOSED: frozenset[str] = frozenset({"completed", "failed", "cancelled", "termina
 OPEN: frozenset[str] = frozenset({"pending", "running", "waiting", "suspended"})
 
 HISTORY_MAX = 100
-"""History entries kept for a run; the oldest is overwritten. Stored bytes must not follow the number of steps."""
+"""History entries kept for a run; the oldest go first. Stored bytes must not follow the number of steps."""
+HISTORY_CHUNK = 8
+"""Entries of a history row; fewer ride in the row of a fiber."""
+HISTORY_ROWS_MAX = HISTORY_MAX // HISTORY_CHUNK + 2
+"""History rows of a run, a ring: HISTORY_MAX entries, one row that is half full, and the one that is overwritten."""
 
 InboxKind = Literal["signal", "cancel", "terminate", "suspend", "resume"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from weft_core.errors import ActivityTimeout, UnknownActivity
 from weft_core.kernel.changes import Dispatch
@@ -34,18 +34,25 @@ def wanted(machine: Machine, dispatch: Dispatch) -> tuple[Fiber, ActivityWait] |
     return None
 
 
-def completed(machine: Machine, dispatch: Dispatch, result: str, now: int) -> bool:
-    """An attempt returned `result` (text). False when nobody waits for it any more."""
+def completed(machine: Machine, dispatch: Dispatch, text: str | None, value: Any, now: int) -> bool:
+    """An attempt returned: `text` of its result, or None and the `value` itself (one of `ATOMS`).
+
+    False when nobody waits for it any more.
+    """
     found = wanted(machine, dispatch)
     if found is None:
         return False
     machine.now = now
     fiber, wait = found
-    machine.note_completed(dispatch)
+    machine.history.note_completed(now, dispatch)
+    if text is None and (fiber.frames is None or machine.record.status == "suspended"):
+        text = machine.codec.encode(value)
     if machine.record.status == "suspended":
-        hold(machine, fiber, wait, f'{{"ok":{result}}}')
+        hold(machine, fiber, wait, f'{{"ok":{text}}}')
+    elif text is None:
+        machine.settle_activity(fiber, "atom", value)
     else:
-        machine.settle_activity(fiber, "value", result)
+        machine.settle_activity(fiber, "value", text)
     return True
 
 

@@ -29,7 +29,7 @@ class ActivityWait:
     """An activity under way, or waiting for its next attempt at `retry_at`.
 
     `outcome` is held only while the run is suspended: the result arrived, nobody may receive it yet. One is made for
-    every step and most of it is as the class says, so only what differs is the object's own.
+    every step and most of it is as the class says, so only what differs is the object's own. `call` is not stored.
     """
 
     attempt: int = 1
@@ -42,10 +42,11 @@ class ActivityWait:
     details: str | None = None
     outcome: str | None = None
 
-    def __init__(self, operation_id: str, activity: str, args: str) -> None:
+    def __init__(self, operation_id: str, activity: str, args: str, call: tuple[Any, ...] | None = None) -> None:
         self.operation_id = operation_id
         self.activity = activity
         self.args = args
+        self.call = call
 
     def begin(self, now: int) -> None:
         if self.total_timeout_ms is not None and self.total_until is None:
@@ -62,7 +63,7 @@ class ActivityWait:
             f'{{"op":"run","id":"{self.operation_id}","activity":{quoted(self.activity)},"args":{self.args},'
             f'"attempt":{self.attempt}'
         )
-        if len(self.__dict__) == 3:
+        if len(self.__dict__) == 4:
             return text + "}"
         if self.retry_at is not None:
             text += f',"retry_at":{self.retry_at}'

@@ -5,6 +5,7 @@ import * as keys from "../keys.js";
 import {
   type FiberRow,
   type FrameRow,
+  HISTORY_MAX,
   type HistoryRow,
   type InboxKind,
   inboxRow,
@@ -212,8 +213,21 @@ function frame(row: FrameRow): Frame {
 export async function history(store: Store, runId: string): Promise<HistoryRow[]> {
   const runKey = existingKey(runId);
   existing((await store.get([runKey])).get(runKey), runId);
+  // Entries ride in the fibers' rows until they fill a row of their own: read in this order, none is missed.
+  const fibers = await scanAll(store, keys.fibers(runId));
   const rows = await scanAll(store, keys.histories(runId));
-  return rows.map((row) => parseRow<HistoryRow>(row.value, "history row")).sort((a, b) => a.n - b.n);
+  const texts = [...fibers.map((row) => row.value), ...rows.map((row) => `{"e":${row.value}}`)];
+  const byNumber = new Map(texts.flatMap(entries).map((entry) => [entry.n, entry]));
+  return [...byNumber.values()].sort((a, b) => a.n - b.n).slice(-HISTORY_MAX);
+}
+
+/** The history entries in the text of a row; none if it is damaged: the rest is worth seeing all the more. */
+function entries(text: string): readonly HistoryRow[] {
+  try {
+    return parseRow<FiberRow>(text, "history").e ?? [];
+  } catch {
+    return [];
+  }
 }
 
 /** The outcome of a run that has ended or is parked, or undefined while it goes on. Throws `RunFailed`. */

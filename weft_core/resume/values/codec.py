@@ -41,14 +41,12 @@ class ValueCodec:
         except Refusal as refusal:
             raise refusal.error(what) from None
 
-    def encode_call(self, args: tuple[object, ...], kwargs: dict[str, object], *, what: str) -> str:
-        """The text of `[[*args], {**kwargs}]`."""
-        if not kwargs:
-            try:
-                return f"[[{','.join([ATOM_TEXTS[type(x)](x) for x in args])}],{{}}]"
-            except (KeyError, NotPlain):
-                pass
-        return self.encode([list(args), kwargs], what=what)
+    def encode_atoms(self, args: tuple[object, ...]) -> str | None:
+        """The text of `[[*args], {}]` when every argument is one of `ATOMS`, else None."""
+        try:
+            return f"[[{','.join([ATOM_TEXTS[type(x)](x) for x in args])}],{{}}]"
+        except (KeyError, NotPlain):
+            return None
 
     def _tree(self, encoder: Encoder, value: object) -> Node:
         node = encoder.value(value)

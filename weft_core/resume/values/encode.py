@@ -21,7 +21,10 @@ Node = Any
 Handler = Callable[["Encoder", Any], Node]
 
 ATOMS: frozenset[type] = frozenset({str, int, float, bool, type(None)})
-"""Types that JSON writes exactly, but for what `CAREFUL` handlers look at."""
+"""Exact types of values that never change, have no identity worth keeping and no values inside.
+
+JSON writes them exactly, but for what the `CAREFUL` handlers look at.
+"""
 
 LEAVES: dict[type, Handler] = {}
 """Handlers of exact types without identity worth keeping: immutable, and no values inside."""

@@ -7,7 +7,7 @@ Identity is kept across all frames of the fiber: references count through the lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import CellType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from weft_core.resume import FrameImage
 
 _NONE: frozenset[str] = frozenset()
-_NO_VALUES: dict[str, str] = {}
 _ROUNDS_MAX = 50
 
 
@@ -37,7 +36,7 @@ class EncodedFrames(NamedTuple):
     """
 
     text: str
-    new_values: Mapping[str, str]
+    new_values: dict[str, str]
     used_values: frozenset[str]
 
 
@@ -64,13 +63,9 @@ class FiberEncoder:
 
     # --- encoding --------------------------------------------------------------------------------------------------
 
-    def quick(self, coroutine: Any) -> EncodedFrames | None:
-        """What `encode(capture(coroutine))` would give, found in one walk; None when it takes the longer way."""
-        if self._large is None:
-            text = self._chains.text(coroutine)
-            if text is not None:
-                return EncodedFrames(text, _NO_VALUES, _NONE)
-        return None
+    def quick(self, coroutine: Any) -> str | None:
+        """The text that `encode(capture(coroutine))` would give, without large values; None: take the longer way."""
+        return self._chains.text(coroutine) if self._large is None else None
 
     def encode(self, frames: Sequence[FrameImage]) -> EncodedFrames:
         """The text of the frames, outermost first."""

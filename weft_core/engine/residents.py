@@ -1,0 +1,80 @@
+"""The runs that are in memory, and for how long they stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weft_core.engine.loader import Loaded, load_run, new_run
+from weft_core.engine.rows import RunKeys
+from weft_core.kernel.records import RunRecord
+from weft_core.model.app import Activity, App
+from weft_core.store.port import Store
+
+IDLE_RUNS_MAX = 256
+"""Waiting runs that stay in memory; the least recently parked leave first."""
+
+
+class Residents:
+    """Runs in memory by id. What is committed of a run is all there is of it: forgetting one loses nothing."""
+
+    def __init__(
+        self, store: Store, app: App, *, find_activity: Callable[[str], Activity[..., Any]], patient: bool
+    ) -> None:
+        self.loaded: dict[str, Loaded] = {}
+        self._store = store
+        self._app = app
+        self._find_activity = find_activity
+        self._patient = patient
+        self._new: dict[str, tuple[RunRecord, int]] = {}
+        self._idle: dict[str, None] = {}
+
+    def __contains__(self, run_id: str) -> bool:
+        return run_id in self.loaded or run_id in self._new
+
+    def expect(self, record: RunRecord, ready_version: int) -> None:
+        """The start of this run has just been committed: when it is brought, there is nothing to read."""
+        self._new[record.id] = record, ready_version
+
+    async def bring(self, run_id: str) -> Loaded | None:
+        """Read a run into memory; None when it has ended or never was. Raises what `load_run` raises."""
+        new = self._new.pop(run_id, None) if self._new else None
+        run = RunKeys(run_id)
+        if new is not None:
+            loaded: Loaded | None = new_run(
+                *new, self._app, run, find_activity=self._find_activity, patient=self._patient
+            )
+        else:
+            loaded = await load_run(
+                self._store, self._app, run, find_activity=self._find_activity, patient=self._patient
+            )
+        if loaded is not None:
+            self.loaded[run_id] = loaded
+        return loaded
+
+    def rest(self, run_id: str) -> None:
+        """The run waits; it may be needed again soon, so the latest few that wait stay."""
+        self._idle.pop(run_id, None)
+        self._idle[run_id] = None
+        if len(self._idle) > IDLE_RUNS_MAX:
+            self.forget(next(iter(self._idle)))
+
+    def work(self, run_id: str) -> None:
+        """The run no longer waits."""
+        if self._idle:
+            self._idle.pop(run_id, None)
+
+    def forget(self, run_id: str) -> None:
+        """Drop the run from memory. None of its code runs."""
+        self._idle.pop(run_id, None)
+        loaded = self.loaded.pop(run_id, None)
+        if loaded is not None:
+            loaded.machine.forget()
+
+    def forget_all(self) -> None:
+        """Drop every run."""
+        for loaded in self.loaded.values():
+            loaded.machine.forget()
+        self.loaded.clear()
+        self._new.clear()
+        self._idle.clear()

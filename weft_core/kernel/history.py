@@ -1,0 +1,87 @@
+"""What a run did, for people: numbered entries, the latest of which are kept.
+
+A row of its own for each entry would double what a step writes. So new entries ride in the row of a fiber that changes
+with them anyway, until there are HISTORY_CHUNK of them; then they move into one history row. The history rows are a
+ring. Whoever reads takes the fibers' entries first, then the rows: an entry that moves in between is seen twice, never
+missed, and its number tells.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from weft_core.errors import DecodeError
+from weft_core.kernel.records import HISTORY_CHUNK, HISTORY_MAX, HISTORY_ROWS_MAX, dump, parse, quoted
+
+if TYPE_CHECKING:
+    from weft_core.kernel.changes import Dispatch
+    from weft_core.kernel.fibers import Fiber
+
+
+class History:
+    """The history of one run in memory: how far it counted, what is new, which rows are to be written."""
+
+    __slots__ = ("chunks", "count", "fresh", "rows")
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.chunks = 0
+        self.fresh: list[str] = []
+        self.rows: dict[int, str] = {}
+
+    def loaded(self, count: int, chunks: int) -> None:
+        """A fiber's row counted this far when it was written."""
+        self.count = max(self.count, count)
+        self.chunks = max(self.chunks, chunks)
+
+    def note(self, now: int, kind: str, facts: dict[str, Any]) -> None:
+        """A new entry."""
+        extra = "".join([f',"{name}":{dump(value)}' for name, value in facts.items()])
+        self.fresh.append(f'{{"n":{self.count},"at":{now},"kind":"{kind}"{extra}}}')
+        self.count += 1
+
+    def note_completed(self, now: int, dispatch: Dispatch) -> None:
+        """The entry of every step, made without the generality of `note`."""
+        self.fresh.append(
+            f'{{"n":{self.count},"at":{now},"kind":"activity_completed","name":{quoted(dispatch.activity)},'
+            f'"fiber":"{dispatch.fiber_id}","attempt":{dispatch.attempt}}}'
+        )
+        self.count += 1
+
+    def ride(self, carrier: Fiber) -> None:
+        """Let what is new ride in the row of a fiber that is going to be written; full chunks become rows."""
+        riding = [*carrier.entries, *self.fresh] if carrier.entries else self.fresh
+        self.fresh = []
+        if len(riding) >= HISTORY_CHUNK:
+            self._write(riding)
+            carrier.entries = ()
+        else:
+            carrier.entries = riding
+
+    def write(self, fibers: list[Fiber]) -> None:
+        """Write everything that is new, and what these fibers carried."""
+        entries = self.fresh
+        for fiber in fibers:
+            entries = [*fiber.entries, *entries]
+            fiber.entries = ()
+        self.fresh = []
+        if entries:
+            self._write(entries)
+
+    def _write(self, entries: list[str]) -> None:
+        for at in range(0, len(entries), HISTORY_CHUNK):
+            self.rows[self.chunks % HISTORY_ROWS_MAX] = f"[{','.join(entries[at : at + HISTORY_CHUNK])}]"
+            self.chunks += 1
+
+
+def read_history(fibers: list[str], rows: list[str]) -> list[dict[str, Any]]:
+    """The latest HISTORY_MAX entries, oldest first, of a run's fiber rows and history rows, read in this order.
+
+    What stands in rows that are damaged is left out: it is for people, who want to see the rest all the more.
+    """
+    entries: dict[int, dict[str, Any]] = {}
+    for text in (*(text for text in fibers if '"e":[' in text), *(f'{{"e":{text}}}' for text in rows)):
+        with suppress(DecodeError, TypeError, KeyError):
+            entries |= {entry["n"]: entry for entry in parse(text, "history")["e"]}
+    return [entries[n] for n in sorted(entries)[-HISTORY_MAX:]]
