@@ -37,6 +37,8 @@ WATCH_POLL_S = 0.02
 WATCH_POLL_IDLE_S = 0.1
 """The same when the last `WATCH_IDLE_LOOKS` looks found nothing."""
 WATCH_IDLE_LOOKS = 50
+VERIFIED_MAX = 16
+"""Preconditions remembered to hold as long as nobody else writes into the file: the fence of every commit."""
 KEYS_PER_QUERY = 256
 """Keys looked up by one statement; a power of two, because statements are padded to powers of two and cached."""
 
@@ -67,6 +69,7 @@ class SqliteStore:
         self._next = 1
         self._reserved = 0
         self._data_version = -1
+        self._verified: dict[str, int] = {}
         self._guard: sqlite3.Connection | None = None
         self._watchers: list[Callable[[], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -167,6 +170,7 @@ class SqliteStore:
             self._execute("COMMIT")
         except BaseException as error:
             self._reserved = 0  # a reservation made in this transaction is gone with it
+            self._verified.clear()
             self._roll_back()
             if not isinstance(error, sqlite3.Error):
                 raise
@@ -264,11 +268,18 @@ class SqliteStore:
             self._check(expect)
             self._write_checked(batch, number)
             return True
-        apart = [key for key in expect if key not in put]
+        verified = self._verified
+        apart = [key for key, version in expect.items() if key not in put and verified.get(key) != version]
         if apart:
             found: dict[str, int] = dict(self._select("key, version", apart))
             if any(found.get(key, 0) != expect[key] for key in apart):
                 return False
+        if len(verified) > VERIFIED_MAX or batch.delete_range:
+            verified.clear()
+        for key in apart:
+            verified[key] = expect[key]
+        for key in [key for key in verified if key in put or key in batch.delete]:
+            del verified[key]
         changed = [(put[key], number, key, version) for key, version in expect.items() if version and key in put]
         if changed and self._many(_UPDATE, changed).rowcount != len(changed):
             return False
@@ -282,12 +293,16 @@ class SqliteStore:
             self._execute(_DELETE_RANGE, (start, end))
         if batch.delete:
             self._many(_DELETE, [(key,) for key in batch.delete])
-        if len(put) > len(changed) + len(added):
+        if len(put) == 1 and not expect.keys() & put.keys():
+            ((key, value),) = put.items()
+            self._execute(_UPSERT, (key, value, number))
+        elif len(put) > len(changed) + len(added):
             self._many(_UPSERT, [(key, value, number) for key, value in put.items() if key not in expect])
         return True
 
     def _write_checked(self, batch: Batch, number: int) -> None:
         """Write a batch whose preconditions hold."""
+        self._verified.clear()
         for start, end in batch.delete_range:
             self._execute(_DELETE_RANGE, (start, end))
         if batch.delete:
@@ -298,6 +313,8 @@ class SqliteStore:
     def _number(self) -> int:
         """The number of the commit in progress, larger than any other process or we ever used. Holds the write lock."""
         (data_version,) = self._execute("PRAGMA data_version").fetchone()
+        if data_version != self._data_version:
+            self._verified.clear()
         if data_version != self._data_version or self._next > self._reserved:
             (taken,) = self._execute("SELECT number FROM weft_store").fetchone()
             self._execute("UPDATE weft_store SET number = ?", (taken + NUMBERS_RESERVED,))
