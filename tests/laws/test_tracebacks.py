@@ -83,3 +83,27 @@ async def loop_in_a_handler() -> None:
 def test_compiled_code_keeps_as_much_of_a_traceback_as_a_loop_does(function: Callable[[], Any]) -> None:
     """A comprehension that awaits is a loop when compiled, and on 3.11 loses what a loop loses."""
     assert thrown_into(compile_unit(function))[1:] == thrown_into(loop_in_a_handler)[1:]
+
+
+def unbound() -> Any:
+    if False:
+        value = 1
+    for _ in [1]:
+        return value
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_python_311_names_another_line_once_the_code_is_warm(traced: bool) -> None:
+    """The other reason: two instructions of two lines become one. Not while the code is traced."""
+    lines, tracing = set(), sys.gettrace()
+    fresh = types.FunctionType(unbound.__code__.replace(co_name="fresh"), {})
+    if traced:
+        sys.settrace(lambda *_: None)
+    try:
+        for _ in range(50):
+            with pytest.raises(UnboundLocalError) as caught:
+                fresh()
+            lines.add(caught.tb.tb_next.tb_lineno if caught.tb.tb_next else None)
+    finally:
+        sys.settrace(tracing)
+    assert len(lines) == (1 if traced or sys.version_info >= (3, 12) else 2)
