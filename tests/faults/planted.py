@@ -55,8 +55,8 @@ def signal_consumed_before_the_frame() -> Iterator[None]:
 
     real = loader.refresh_inbox
 
-    async def eager(store: Any, loaded: Any) -> None:
-        await real(store, loaded)
+    async def eager(store: Any, loaded: Any, rows: Any = None) -> None:
+        await real(store, loaded, rows)
         batch = Batch(delete={f"{loaded.keys.inbox}{n:012d}" for n in range(1, loaded.machine.inbox_next)})
         if batch:
             await store.commit(batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from weft_core.kernel.records import InboxRow, RunRecord, dump, parse
 from weft_core.model.app import Activity, App
 from weft_core.resume import compile_source
 from weft_core.store import keys
-from weft_core.store.port import Batch, Store
+from weft_core.store.port import Batch, Row, Store
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,7 +52,7 @@ async def load_run(
 
     Raises `DecodeError`, `CodeChanged` or `UnknownWorkflow` with nothing changed in the store.
     """
-    rows = await store.get([run.run, run.state])
+    rows = await store.get([run.run, run.state, run.ready, run.seq])
     row = rows.get(run.run)
     if row is None:
         return None
@@ -61,7 +61,8 @@ async def load_run(
         return None
     app.find_workflow(record.workflow)
     fibers = await scan_all(store, run.fiber)
-    values = await scan_all(store, run.values)
+    # Whatever a fiber refers to is named in its row.
+    values = await scan_all(store, run.values) if any('"values":[' in r.value for r in fibers) else ()
     skip = len(run.fiber)
     texts = {keys.unquote(r.key[skip:]): r.value for r in fibers}
     await pin_code(store, app, texts)
@@ -80,14 +81,18 @@ async def load_run(
         patient=patient,
     )
     loaded = Loaded(machine=machine, keys=run)
-    await refresh_inbox(store, loaded)
+    await refresh_inbox(store, loaded, rows)
     return loaded
 
 
-async def refresh_inbox(store: Store, loaded: Loaded) -> None:
-    """Deliver what arrived since. The versions are read first: whatever comes later makes them stale, and is seen."""
+async def refresh_inbox(store: Store, loaded: Loaded, rows: Mapping[str, Row] | None = None) -> None:
+    """Deliver what arrived since. The versions are read first: whatever comes later makes them stale, and is seen.
+
+    `rows` has the ready and seq rows when they were just read.
+    """
     run, machine = loaded.keys, loaded.machine
-    rows = await store.get([run.ready, run.seq])
+    if rows is None:
+        rows = await store.get([run.ready, run.seq])
     loaded.ready_version = rows[run.ready].version if run.ready in rows else 0
     seq_version = rows[run.seq].version if run.seq in rows else 0
     if seq_version == loaded.seq_version:

@@ -14,15 +14,16 @@ class RunKeys:
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
-        self.run = keys.run(run_id)
-        self.fiber = keys.fibers(run_id)
-        self.state = keys.state(run_id)
-        self.values = keys.values(run_id)
-        self.seq = keys.seq(run_id)
-        self.inbox = keys.inboxes(run_id)
-        self.seen = keys.seens(run_id)
-        self.ready = keys.ready(run_id)
-        self.history = keys.histories(run_id)
+        quoted = keys.quote(run_id)
+        self.run = f"run/{quoted}"
+        self.fiber = f"fiber/{quoted}/"
+        self.state = f"state/{quoted}"
+        self.values = f"value/{quoted}/"
+        self.seq = f"seq/{quoted}"
+        self.inbox = f"inbox/{quoted}/"
+        self.seen = f"seen/{quoted}/"
+        self.ready = f"ready/{quoted}"
+        self.history = f"history/{quoted}/"
 
 
 def add_changes(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from typing import Any, Literal, cast
 
 from weft_core.errors import DecodeError
@@ -60,7 +61,7 @@ _dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 def dump(value: Any) -> str:
     """Compact ASCII JSON."""
-    return _dumps(value)
+    return encode_basestring_ascii(value) if type(value) is str else _dumps(value)
 
 
 @lru_cache(maxsize=4096)

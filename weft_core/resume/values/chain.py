@@ -6,7 +6,7 @@ containers, values of classes, large values, calls in the middle of an expressio
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import lru_cache
 from sys import intern
 from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any
@@ -28,39 +28,26 @@ _RANGES = frozenset({type(iter(range(0))), type(iter(range(2**70)))})
 class ChainWriter:
     """Writes chains of calls of one run."""
 
-    __slots__ = ("_live", "_registry", "_seen", "_texts")
+    __slots__ = ("_externals", "_registry", "_seen")
 
     def __init__(self, registry: Registry, externals: Externals) -> None:
         self._registry = registry
-        self._live = frozenset(externals.by_id)
-        self._seen = set(self._live)
-        self._texts: dict[type, Callable[[Any], str]] = {
-            **ATOM_TEXTS,
-            list: self._list,
-            dict: self._dict,
-            **dict.fromkeys(_RANGES, self._range),
-        }
-        live: dict[type, list[tuple[object, str]]] = {}
-        for token, value in externals.by_token.items():
-            live.setdefault(type(value), []).append((value, write({"$live": token})))
-        for kind, (first, *more) in live.items():
-            if not more and kind not in self._texts:
-                self._texts[kind] = _the_one(*first)
+        self._externals = externals
+        self._seen: set[int] | None = None
 
     def text(self, coroutine: Any) -> str | None:
         """The text, or None when it takes the general way to find it (or what is wrong)."""
         parts = []
-        texts = self._texts
+        atom, other = ATOM_TEXTS.get, self._other
         current: Any = coroutine
-        if len(self._seen) != len(self._live):
-            self._seen = set(self._live)
+        self._seen = None
         try:
             while type(current) is CoroutineType:
                 unit = UNITS[id(current.cr_code)]
                 variables = current.cr_frame.f_locals  # type: ignore[union-attr]  # None: caught below
                 point = variables[_POINT]
                 form = unit.forms.get(point) or _form(unit, point)
-                parts.append(form % tuple([texts[type(x)](x) for x in unit.locals_at[point][1](variables)]))
+                parts.append(form % tuple([atom(type(x), other)(x) for x in unit.locals_at[point][1](variables)]))
                 current = current.cr_await
         except (KeyError, NotPlain, AttributeError):
             return None  # another kind of value, an unbound name, a call not begun or over, something foreign
@@ -69,33 +56,34 @@ class ChainWriter:
         text = parts[0] if len(parts) == 1 else ",".join(parts)
         return f"[{text}]" if len(text) < LARGE_VALUE_BYTES - 2 else None
 
-    def _list(self, x: list[Any]) -> str:
-        check_list(x, self._seen, self._registry.globals())
-        return container_text(x)
-
-    def _dict(self, x: dict[Any, Any]) -> str:
-        check_dict(x, self._seen, self._registry.globals())
-        return container_text(x)
-
-    def _range(self, x: Any) -> str:
+    def _other(self, x: Any) -> str:
+        """The text of what is no atom: a live object of the run, or data whose parts are met nowhere else."""
+        live = self._externals.by_id.get(id(x))
+        if live is not None:
+            return _live_text(live["$live"])
+        seen = self._seen
+        if seen is None:
+            seen = self._seen = set(self._externals.by_id)
+        known = self._registry.globals()
+        kind = type(x)
+        if kind is dict:
+            check_dict(x, seen, known)
+            return container_text(x)
+        if kind is list:
+            check_list(x, seen, known)
+            return container_text(x)
         key = id(x)
-        if key in self._seen or key in self._registry.globals():
+        if kind not in _RANGES or key in seen or key in known:
             raise NotPlain
-        self._seen.add(key)
+        seen.add(key)
         _, (over,), *index = x.__reduce__()
         left = over[index[0] :] if index and index[0] else over
         return f'{{"$iter":["range",{left.start},{left.stop},{left.step}]}}'
 
 
-def _the_one(thing: object, text: str) -> Callable[[Any], str]:
-    """The text of the only live object of its class."""
-
-    def find(x: Any) -> str:
-        if x is thing:
-            return text
-        raise NotPlain
-
-    return find
+@lru_cache(maxsize=256)
+def _live_text(token: str) -> str:
+    return write({"$live": token})
 
 
 def _form(unit: Unit, point: int) -> str:
