@@ -16,7 +16,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from tests.laws.generate import Program
-from tests.laws.state import COMPILED_NAME, PLAIN_NAME, STATE, OutOfFuel, Raised, kind_of, said
+from tests.laws.state import COMPILED_NAME, PLAIN_NAME, STATE, OutOfFuel, Raised, kind_of, text
 from weft_core.model.app import Resumable
 from weft_core.resume import Unit, capture, compile_unit, drop, restore
 from weft_core.resume.values import FiberEncoder, Registry, ValueCodec
@@ -160,7 +160,7 @@ def run(
                 coroutine = through(coroutine)
                 step = coroutine.send
             operation = step(value)
-            out.operations.append(f"{operation.kind} {operation.site} {operation.arguments!r}")
+            out.operations.append(f"{operation.kind} {operation.site} {text(operation.arguments)}")
             if restart is not None and restart(number):
                 coroutine = through(coroutine)
                 out.restarts.append(operation.site)
@@ -251,8 +251,6 @@ def describe(error: BaseException | None, depth: int = 0) -> str:
     if error is None or depth > 6:
         return "-"
     name, arguments = kind_of(error), show(error.args)
-    if isinstance(error, NameError):
-        arguments = said(error)
     if isinstance(error, BaseExceptionGroup):
         inside = ", ".join(describe(e, depth + 1) for e in error.exceptions)
         arguments = f"{error.message!r} [{inside}]"
@@ -266,13 +264,12 @@ def describe(error: BaseException | None, depth: int = 0) -> str:
 
 def show(value: Any) -> str:
     """A value as text that is the same in every world."""
-    text = repr(value)
-    return _without_addresses(text)
+    return _without_addresses(text(value))
 
 
-def _without_addresses(text: str) -> str:
-    text = text.replace(COMPILED_NAME, PLAIN_NAME)
-    while " at 0x" in text:
-        before, _, after = text.partition(" at 0x")
-        text = before + after.lstrip("0123456789abcdefABCDEF")
-    return text
+def _without_addresses(said: str) -> str:
+    said = said.replace(COMPILED_NAME, PLAIN_NAME)
+    while " at 0x" in said:
+        before, _, after = said.partition(" at 0x")
+        said = before + after.lstrip("0123456789abcdefABCDEF")
+    return said

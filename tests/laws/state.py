@@ -5,14 +5,18 @@ The same for every world, and never captured: an effect happened, whatever is re
 
 from __future__ import annotations
 
-import re
 import zlib
+from dataclasses import is_dataclass
 
 PLAIN_NAME, COMPILED_NAME = "weft_law_plain", "weft_law_compiled"
 """The modules of the two worlds, which some messages name."""
 
 TRACE_MAX = 4_000
 """Effects after which a program is stopped: what it did so far is compared."""
+
+
+DEPTH_MAX = 8
+"""How deep values are looked into when they are compared."""
 
 
 class Raised:
@@ -63,26 +67,23 @@ STATE = State()
 
 
 def said(error: BaseException | None) -> str:
-    """An exception's arguments as text, without the words in which compiled code is known to differ.
-
-    A captured variable is free in compiled code, and Python has other words for one that is unbound; `**` that is
-    unpacked before an `await` is merged before the call is made.
-    """
-    if error is None:
-        return ""
-    text = repr(error.args)
-    if isinstance(error, NameError):
-        return plain_name(text.split("'")[1]) if "'" in text else text
-    return _UNBOUND.sub(r"NameError(\1)", text).replace(COMPILED_NAME, PLAIN_NAME)
+    """An exception's arguments as text."""
+    return "" if error is None else text(error.args).replace(COMPILED_NAME, PLAIN_NAME)
 
 
-def plain_name(name: str) -> str:
-    """A name of the source, without what the compiler put in front to keep the target of a comprehension apart."""
-    return name.rpartition(".")[2]
+def text(value: object, depth: int = 0) -> str:
+    """Like `repr`, with the members of sets in an order of their own: Python promises none."""
+    kind = type(value)
+    if depth > DEPTH_MAX or kind not in (set, frozenset, list, tuple, dict) and not is_dataclass(value):
+        return repr(value)
+    if isinstance(value, (set, frozenset)):
+        return f"{kind.__name__}({sorted(text(item, depth + 1) for item in value)})"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{text(k, depth + 1)}: {text(v, depth + 1)}' for k, v in value.items())}}}"
+    if isinstance(value, (list, tuple)):
+        return f"{kind.__name__}({', '.join(text(item, depth + 1) for item in value)})"
+    return f"{kind.__name__}({text({name: value for name, value in vars(value).items()}, depth + 1)})"
 
 
 def kind_of(error: BaseException | None) -> str:
-    return "NameError" if isinstance(error, NameError) else type(error).__name__
-
-
-_UNBOUND = re.compile(r"(?:UnboundLocalError|NameError)\(\"[^']*'([^']*)'[^\"]*\"\)")
+    return type(error).__name__

@@ -71,6 +71,29 @@ FOUND = {
             async def m(self, **kw):
                 return await op(8)
         """,
+    "an except* clause that takes nothing leaves the group as it is": """
+        @unit
+        async def main(*args, **kw):
+            try:
+                raise ExceptionGroup("g", [Problem(1), ExceptionGroup("i", [Worse(2), OSError(3)])])
+            except* KeyError:
+                pass
+            except* Exception as e0:
+                await op(1)
+                raise Worse(4)
+        """,
+    "keyword arguments that are given twice while an error is handled": """
+        @unit
+        async def main(*args, **kw):
+            try:
+                raise Problem(1)
+            except Problem:
+                try:
+                    show(k=1, **{"k": 2}, j=(await op(3)))
+                except (TypeError, KeyError) as error:
+                    note(4, error)
+                    note(5, error.__context__)
+        """,
     "mappings that answer oddly when they are unpacked before an await": """
         class Odd(dict):
             def __init__(self):
@@ -115,6 +138,80 @@ FOUND = {
                     except Exception as error:
                         note(12, error)
                         note(13, error.__context__)
+        """,
+    "variables without a value: closed over, deleted, in comprehensions": """
+        @unit
+        async def f0(which, given, *args):
+            if given:
+                x = y = z = 1
+            reader = lambda: (x, y, z)
+            def remover():
+                nonlocal z
+                del z
+            if which == 0: return x
+            if which == 1: return show(2, await op(3), x)
+            if which == 2: x += await op(4)
+            if which == 3: del x
+            if which == 4: del (args, x), which
+            if which == 5: return reader()
+            if which == 6: return [x for _ in span(2)]
+            if which == 7: return [x for _ in span(2) if await op(5)]
+            if which == 8: return [(x, q) for q in [1] if await op(6) or p for p in [p]]
+            if which == 9: return [sum(p for _ in [1]) for _ in [await op(7)] if sum(p for _ in [1]) for p in [1]]
+            if which == 10: return [[p for _ in [1]] for _ in [await op(7)] if [p for _ in [1]] for p in [1]]
+            if which == 11: return list(x for _ in [1])
+            if which == 12:
+                try:
+                    remover()
+                    z += 1
+                finally:
+                    await op(8)
+            if which == 13:
+                for x in []: pass
+                else: x.v = 3
+            if which == 14:
+                while x: break
+            if which == 15:
+                with Room(9) as x.v: pass
+            if which == 16:
+                class Inner(x): pass
+            if which == 17:
+                class Inner: v = x
+            if which == 18:
+                match await op(10):
+                    case x.v: pass
+                    case _ if x: pass
+            if which == 19: return (lambda a=x: a)()
+            if which == 20: return [local for _ in [1] if await op(11)]
+            if which == 21: return local
+            if which == 22: return [(later := 1, later) for _ in [1] if await op(11) and later]
+            if which == 23: return [v for v in x if await op(12)]
+            if which == 24: x.v[x] += 1
+            if which == 25: return f"{x}", (x for x in [])
+            if which == 26:
+                try:
+                    raise Problem
+                except Problem as x:
+                    pass
+                return x, await op(13)
+            if which == 27:
+                for x in [1]:
+                    try:
+                        break
+                    finally:
+                        del x
+                return x, await op(14)
+            local = 1
+
+        @unit
+        async def main(*args, **kw):
+            for which in range(28):
+                for given in (False, True):
+                    try:
+                        note(which, f0(which, given).close())
+                        note(which, await f0(which, given))
+                    except (Exception, Cancelled) as error:
+                        note(which, error)
         """,
     "a comprehension that awaits, in a handler: on Python 3.11 an error thrown into it forgets where it was": """
         @unit

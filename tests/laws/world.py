@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.laws.state import STATE, Raised, kind_of, said
+from tests.laws.state import STATE, Raised, kind_of, said, text
 from weft_core.resume import Operation
 
 if "unit" not in globals():
@@ -100,7 +100,7 @@ def first(value: Any) -> Any:
 
 def show(site: int, *args: Any, **kwargs: Any) -> int:
     """A call with every kind of argument."""
-    STATE.effect((site, repr(args), repr(kwargs)))
+    STATE.effect((site, text(args), text(kwargs)))
     return len(args) + len(kwargs)
 
 
@@ -182,15 +182,15 @@ class Box:
     items: list[Any] = field(default_factory=list)
 
     def __getitem__(self, key: Any) -> Any:
-        STATE.effect(("box get", repr(key)))
+        STATE.effect(("box get", text(key)))
         return self.v
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        STATE.effect(("box set", repr(key), repr(value)))
+        STATE.effect(("box set", text(key), text(value)))
         self.v = value
 
     def __delitem__(self, key: Any) -> None:
-        STATE.effect(("box del", repr(key)))
+        STATE.effect(("box del", text(key)))
 
 
 @dataclass
@@ -291,10 +291,10 @@ class Parent:
 
     @unit
     async def m(self, a: Any, *rest: Any, b: Any = 2, **kw: Any) -> Any:
-        STATE.effect(("parent", repr(a), repr(rest), repr(b), repr(kw)))
+        STATE.effect(("parent", text(a), text(rest), text(b), text(kw)))
         self.v += await op(90001)
         return self.v
 
     def plain(self, a: Any) -> Any:
-        STATE.effect(("plain", repr(a)))
+        STATE.effect(("plain", text(a)))
         return a

@@ -105,6 +105,8 @@ def _add(function: Any, found: dict[str, Any], part: Any) -> str | None:
 
 
 def _twice(function: Any, key: object) -> str:
+    if sys.version_info < (3, 12) and sys.exception() is not None:
+        raise KeyError(key)  # what Python 3.11 lets out while another error is handled
     return f"{_called(function)} got multiple values for keyword argument '{key!s}'"
 
 
@@ -115,6 +117,30 @@ def _called(function: Any) -> str:
     module = getattr(function, "__module__", None)
     return f"{name}()" if module is None or module == "builtins" else f"{module}.{name}()"
 
+
+# --- variables without a value -----------------------------------------------------------------------------------------
+
+
+def local_value(name: str) -> Any:
+    """What a local of the caller holds; what Python raises if it holds nothing."""
+    try:
+        return sys._getframe(1).f_locals[name]
+    except KeyError:
+        pass
+    raise UnboundLocalError(_LOCAL.format(name.rpartition(".")[2]))
+
+
+def free_value(name: str) -> Any:
+    """The same for a name that Python would see from a function inside of the caller."""
+    try:
+        return sys._getframe(1).f_locals[name]
+    except KeyError:
+        pass
+    raise NameError(_FREE.format(name), name=name)
+
+
+_LOCAL = "cannot access local variable '{}' where it is not associated with a value"
+_FREE = "cannot access free variable '{}' where it is not associated with a value in enclosing scope"
 
 # --- except* (PEP 654) -------------------------------------------------------------------------------------------------
 
@@ -135,6 +161,8 @@ def split(rest: BaseException | None, kind: Any) -> tuple[BaseException | None, 
         return BaseExceptionGroup("", (rest,)), None
     if isinstance(rest, BaseExceptionGroup):
         taken, left = rest.split(kind)
+        if taken is None and sys.version_info < (3, 12):
+            return None, rest  # newer Pythons go on with the copy
         return taken, left
     return None, rest
 
@@ -202,6 +230,8 @@ HELPERS: dict[str, CellType] = {
     "@marks": CellType(marks),
     "@mend": CellType(mend),
     "@merge": CellType(merge),
+    "@local_value": CellType(local_value),
+    "@free_value": CellType(free_value),
     "@split": CellType(split),
     "@during": CellType(during),
     "@outcome": CellType(outcome),

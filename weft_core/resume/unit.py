@@ -22,6 +22,7 @@ from weft_core.resume.compiler.points import Numbering, Point
 from weft_core.resume.compiler.refusals import Refusals
 from weft_core.resume.compiler.source import Source, find_source, parse
 from weft_core.resume.compiler.statements import Statements
+from weft_core.resume.compiler.unbound import Looking, Unbound
 from weft_core.resume.helpers import HELPERS
 
 FORMAT = 2
@@ -146,7 +147,12 @@ class Unit:
         hidden = sorted(({n for p in self.points for n in p.live} | set(numbering.iterators)) - captured - parameters)
         plain = [*sorted(parameters - captured), *hidden]
         begin = prologue(plain, parameters, tree)
-        lowered = [*hoister.declarations, begin, *Lowering(captured).block(statements)]
+        unbound = Unbound(local=local, captured=captured, parameters=parameters)
+        marked = bool(captured or normal.comprehended) and unbound.check(statements)
+        lowered = Lowering(captured).block(statements)
+        if marked:
+            lowered = Looking().block(lowered)
+        lowered = [*hoister.declarations, begin, *lowered]
         made = assemble(
             tree,
             lowered,

@@ -185,7 +185,11 @@ def _renamed(code: CodeType, prefix: str, qualname: str, name: str | None = None
     shown = code.co_qualname
     if shown.startswith(prefix):
         shown = qualname + shown[len(prefix) :]
-    return code.replace(co_consts=constants, co_qualname=shown, co_name=name or code.co_name)
+    free = code.co_freevars
+    if name is None and any("." in variable for variable in free):
+        # A generator expression over the target of a comprehension that awaits: Python only says these names.
+        free = tuple(variable.rpartition(".")[2] for variable in free)
+    return code.replace(co_consts=constants, co_qualname=shown, co_name=name or code.co_name, co_freevars=free)
 
 
 # --- nested functions --------------------------------------------------------------------------------------------------

@@ -16,6 +16,9 @@ from weft_core.resume.compiler.refusals import awaits
 class Comprehensions(Expressions):
     """The part of the normaliser that knows comprehensions."""
 
+    comprehended = False
+    """Whether one was written out."""
+
     def value_GeneratorExp(self, node: ast.GeneratorExp) -> ast.expr:
         return self._first_iterable(node)
 
@@ -53,6 +56,7 @@ class Comprehensions(Expressions):
         result = self.fresh("l")
         number = self.counts["l"]
         self.out.append(assign(result, empty, node))
+        self.comprehended = True
         rename = Renamer(self.scope, {name: f"@n{number}.{name}" for name in sorted(comprehension_targets(node))})
         rename.inside(node)
         self._generators(node, 0, iterable, result, rename)
@@ -110,8 +114,6 @@ class Renamer(ast.NodeTransformer):
 
     def visit_copy(self, node: ast.expr) -> ast.expr:
         """A renamed copy of an expression."""
-        if not self.names:
-            return node
         found = self.visit(copy.deepcopy(node))
         assert isinstance(found, ast.expr)
         return found
@@ -132,7 +134,10 @@ class Renamer(ast.NodeTransformer):
             )
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        node.id = self.names.get(node.id, node.id)
+        if node.id in self.names:
+            node.id = self.names[node.id]
+        else:
+            node._inner = True  # type: ignore[attr-defined]  # Python 3.11 reads it in a function of its own
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:

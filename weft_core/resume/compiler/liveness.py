@@ -46,7 +46,7 @@ class Liveness:
         if known is None:
             names = names_in(node)
             uses = self._mine(names.reads) | (self._mine(names.stores) & self.captured)
-            known = self._names[id(node)] = (uses, self._mine(_bound(node)) - self.captured)
+            known = self._names[id(node)] = (uses, self._mine(bound_by(node)) - self.captured)
         return known
 
     def _uses(self, *nodes: ast.AST | None) -> Live:
@@ -189,23 +189,23 @@ def _catches_all(handler: ast.ExceptHandler) -> bool:
     return handler.type is None or (isinstance(handler.type, ast.Name) and handler.type.id == "@BaseException")
 
 
-def _bound(node: ast.AST) -> set[str]:
+def bound_by(node: ast.AST) -> set[str]:
     """The names a node surely binds (or unbinds) when it is through."""
     match node:
         case ast.Assign():
-            return set().union(*map(_bound, node.targets))
+            return set().union(*map(bound_by, node.targets))
         case ast.AnnAssign():
-            return _bound(node.target) if node.value is not None else set()
+            return bound_by(node.target) if node.value is not None else set()
         case ast.AugAssign():
-            return _bound(node.target)
+            return bound_by(node.target)
         case ast.Name():
             return set() if isinstance(node.ctx, ast.Load) else {node.id}
         case ast.Tuple() | ast.List():
-            return set() if isinstance(node.ctx, ast.Load) else set().union(*map(_bound, node.elts))
+            return set() if isinstance(node.ctx, ast.Load) else set().union(*map(bound_by, node.elts))
         case ast.Starred():
-            return _bound(node.value)
+            return bound_by(node.value)
         case ast.Delete():
-            return set().union(*map(_bound, node.targets))
+            return set().union(*map(bound_by, node.targets))
         case ast.Import() | ast.ImportFrom():
             names = Names()
             names.visit(node)
