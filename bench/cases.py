@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from bench import raw
-from bench.app import app, large, long_life, steps
+from bench.app import app, large, long_life, marks, steps
 from bench.measure import Case
 from weft_core import Client, Engine
+from weft_core.kernel.records import HISTORY_MAX
 from weft_core.store import open_store
 
 SEQUENTIAL = 2_000
 CONCURRENT_RUNS, CONCURRENT_STEPS = 1_000, 10
 LATENCY_RUNS = 200
-LIVES = (10, 100, 1_000, 10_000)
+LIVES = (10, 100, 1_000, 10_000, 100_000)
+PACE = 1_000
 LARGE_ROWS, LARGE_STEPS = 25_000, 200
 
 
@@ -95,6 +97,7 @@ def _json_round_trip(_: Path) -> float:
 
 
 _lives: dict[int, bytes] = {}
+_paces: dict[str, float] = {}
 
 
 def _stored_life(folder: Path, count: int) -> None:
@@ -108,8 +111,13 @@ def _stored_life(folder: Path, count: int) -> None:
                 while not (await run.inspect()).fibers or await run.status() != "waiting":
                     await asyncio.sleep(0.01)
 
+        marks.clear()
+        marks.update(dict.fromkeys((PACE, 2 * PACE, count - PACE, count - 1), 0.0))
         asyncio.run(do())
         _lives[count] = (folder / "weft.db").read_bytes()
+        if count == LIVES[-1]:
+            _paces["first"] = PACE / (marks[2 * PACE] - marks[PACE])
+            _paces["last"] = (PACE - 1) / (marks[count - 1] - marks[count - PACE])
     (folder / "weft.db").write_bytes(_lives[count])
 
 
@@ -128,6 +136,25 @@ def _resume(folder: Path, count: int) -> float:
             return 1_000 * (time.perf_counter() - began)
 
     return asyncio.run(do())
+
+
+def _stored(folder: Path, count: int) -> float:
+    """Bytes of all rows but the units' sources."""
+    _stored_life(folder, count)
+
+    async def do() -> float:
+        client = await Client.open(_url(folder), app)
+        async with client:
+            rows = await client.store.scan("!", "unit/", limit=100_000)
+            return sum(len(row.key) + len(row.value) for row in rows)
+
+    return asyncio.run(do())
+
+
+def _pace(folder: Path, which: str) -> float:
+    """Steps a second, of one life of the longest kind."""
+    _stored_life(folder, LIVES[-1])
+    return _paces[which]
 
 
 def _rows() -> list[dict[str, Any]]:
@@ -245,6 +272,23 @@ CASES = {
         sides={
             **{f"weft after {n:,}": lambda folder, n=n: _resume(folder, n) for n in LIVES},
             "opening the store": _raw_get,
+        },
+    ),
+    "stored": Case(
+        title="what is stored of a waiting run, by steps done before",
+        unit="bytes",
+        baseline=f"after {LIVES[0]:,}",
+        goal=f"flat once the history has its {HISTORY_MAX} entries",
+        sides={f"after {n:,}": lambda folder, n=n: _stored(folder, n) for n in LIVES},
+    ),
+    "pace": Case(
+        title=f"steps of one run of {LIVES[-1]:,}, SQLite FULL",
+        unit="per second",
+        baseline=f"the {PACE:,} after the first {PACE:,}",
+        goal="× ≥ 0.95",
+        sides={
+            f"the {PACE:,} after the first {PACE:,}": lambda folder: _pace(folder, "first"),
+            f"the last {PACE:,}": lambda folder: _pace(folder, "last"),
         },
     ),
     "large": Case(

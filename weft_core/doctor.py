@@ -111,7 +111,7 @@ def _parked(records: list[RunRecord]) -> list[Finding]:
                 level="error",
                 topic="parked",
                 message=f"{record.id!r} cannot go on ({record.problem.get('code')}): {record.problem.get('message')}",
-                hint=f"correct the cause, then `weft resume APP {record.id}`, or cancel it"
+                hint=f"correct the cause, then `weft resume APP {record.id}`, or terminate it"
                 if record.problem.get("code") != DecodeError.code
                 else "restore the store from a backup; other runs are not affected",
             )
@@ -142,7 +142,7 @@ async def _code(store: Store, app: App, records: list[RunRecord]) -> list[Findin
                     level="error",
                     topic="code",
                     message=f"{record.id!r} is a run of {record.workflow!r}, which {app.name!r} does not declare",
-                    hint="bring the workflow back, or cancel the run",
+                    hint="bring the workflow back, or terminate the run",
                 )
             )
             continue
@@ -195,7 +195,7 @@ async def _changed_units(
                     level="error",
                     topic="code",
                     message=f"{record.id!r} waits in code that no longer exists: {gone}",
-                    hint="deploy the version that has it, or cancel the run",
+                    hint="deploy the version that has it, or terminate the run",
                 )
             changed.add(name)
     return changed, None

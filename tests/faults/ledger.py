@@ -17,6 +17,13 @@ class Ledger:
         self.deaths = 0
         self.retries = 0
 
+    def copy(self) -> Ledger:
+        """The same outside world, which goes its own way from here."""
+        other = Ledger()
+        other.executions, other.effects = self.executions.copy(), self.effects.copy()
+        other.deaths, other.retries = self.deaths, self.retries
+        return other
+
     def effect(self, what: Any) -> Any:
         """Called by activities: the effect happens once per key, however often it is executed."""
         info = activity_info()

@@ -337,3 +337,30 @@ async def test_a_damaged_row_parks_its_run_and_no_other(make: Harness) -> None:
     await engine.settle()
     info = await engine.handle(damaged.id).info()
     assert info.status == "suspended" and info.problem is not None and info.problem["code"] == "decode"
+    # Nobody can go on with it, but it can be ended, and leaves nothing behind.
+    await engine.handle(damaged.id).terminate("beyond repair")
+    await engine.settle()
+    info = await engine.handle(damaged.id).info()
+    assert info.status == "terminated" and info.problem is None
+    error = await raised(engine.handle(damaged.id).result(), RunTerminated)
+    assert "beyond repair" in str(error)
+    left = [row.key for row in await engine.store.scan("!", "~") if "damaged" in row.key]
+    assert {key.split("/")[0] for key in left} == {"run", "history"} or left == ["run/damaged"]
+
+
+async def test_a_forgotten_await_is_named(make: Harness) -> None:
+    app = App("forgetful")
+
+    @app.activity
+    async def add(a: int, b: int) -> int:
+        return a + b
+
+    @app.workflow
+    async def forgetful(ctx: Context) -> int:
+        total = ctx.run(add, 1, 2)
+        await ctx.sleep(1)
+        return total  # type: ignore[return-value]
+
+    engine = await make.engine(app)
+    error = await raised((await engine.start("forgetful")).result(), CheckpointError)
+    assert "write `await` in front of it" in str(error)

@@ -150,14 +150,14 @@ async def pin_code(store: Store, app: App, fibers: dict[str, str]) -> None:
             current = next((unit for unit in _units(app) if unit.name == name), None)
             if current is None:
                 raise CodeChanged(
-                    f"the run waits in {name!r}, which app {app.name!r} no longer declares; bring it back, or cancel "
-                    "the run"
+                    f"the run waits in {name!r}, which app {app.name!r} no longer declares; bring it back, or "
+                    "terminate the run"
                 )
             rows = await store.get([keys.unit(digest)])
             if keys.unit(digest) not in rows:
                 raise CodeChanged(
                     f"the run waits in an earlier version of {name!r} whose source is not in this store; deploy that "
-                    "version again, or cancel the run"
+                    "version again, or terminate the run"
                 )
             old = parse(rows[keys.unit(digest)].value, "unit row")
             app.registry.add_unit(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
+from weft_core.client import scan_all
+from weft_core.engine.rows import RunKeys
 from weft_core.errors import Conflict, StoreOwned, WeftError
-from weft_core.kernel.records import RunRecord, dump
+from weft_core.kernel.records import InboxRow, RunRecord, dump
 from weft_core.store import keys
 from weft_core.store.port import Batch, Store
 
@@ -74,6 +76,43 @@ class Parking:
         number = await self._commit(batch)
         if number and ready_key not in rows:
             self.versions[run_id] = number
+
+    async def end_if_asked(self, run_id: str, now: int) -> RunRecord | None:
+        """Terminate a run that cannot be read, if somebody has asked for that: none of it has to be read for that.
+
+        Gives its record, or None when nobody asked, or somebody has written to it at this moment. `StoreOwned` when fenced.
+        """
+        run = RunKeys(run_id)
+        rows = await self.store.get([run.run, run.ready, run.seq])
+        try:
+            record = RunRecord.from_json(rows[run.run].value)
+            inbox = [InboxRow.from_json(0, row.value) for row in await scan_all(self.store, run.inbox)]
+        except (KeyError, WeftError):
+            return None
+        asked = next((row for row in inbox if row.kind == "terminate"), None)
+        if asked is None or record.closed:
+            return None
+        record.status, record.closed_at, record.problem = "terminated", now, None
+        record.cancel_reason = record.cancel_reason or asked.name or "terminated"
+        timers = [
+            row.key for row in await scan_all(self.store, "timer/") if keys.unquote(row.key.split("/")[2]) == run_id
+        ]
+        number = await self._commit(
+            Batch(
+                expect={
+                    keys.OWNER: self.owner_version,
+                    **{key: rows[key].version if key in rows else 0 for key in (run.run, run.ready, run.seq)},
+                },
+                put={run.run: record.to_json()},
+                delete={run.ready, run.seq, *timers},
+                delete_range=[(p, keys.prefix_end(p)) for p in (run.fiber, run.values, run.inbox, run.seen)],
+            )
+        )
+        if not number:
+            return None
+        log.warning("run %s could not be read and was terminated: %s", run_id, record.cancel_reason)
+        self.leave(run_id)
+        return record
 
     async def clear_ready(self, run_id: str) -> None:
         """Remove the ready row of a run that has ended or never was: it would be found again for ever."""

@@ -426,8 +426,10 @@ class Pump:
 
     async def _park(self, run_id: str, error: WeftError) -> None:
         self._runs.forget(run_id)
-        await self.parking.park(run_id, error)
-        self._waiters.tell_closed(run_id)
+        record = await self.parking.end_if_asked(run_id, self.host.now_ms())
+        if record is None:
+            await self.parking.park(run_id, error)
+        self._waiters.tell_closed(run_id, record)
 
     def _tell_if_ended(self) -> None:
         """Nobody may wait for a loop that is over."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from weft_core.resume.operation import Operation
 from weft_core.resume.values import types as families
 from weft_core.resume.values.encode import LEAVES, NODES, Encoder, Handler, Node
 from weft_core.resume.values.refusal import ANYTHING_ELSE, Refusal, type_name
@@ -106,6 +107,10 @@ def refuse(x: object) -> Refusal:
     shown = type_name(kind)
     if kind.__module__ in ("builtins", "_io", "_thread", "types") and kind.__name__ in _REMEDIES:
         return Refusal(x, *_REMEDIES[kind.__name__])
+    if isinstance(x, Operation):
+        return Refusal(
+            x, f"it is an operation that has not been awaited ({kind.__name__})", "write `await` in front of it"
+        )
     if kind.__module__ == "itertools":
         return Refusal(
             x, f"its type is {shown}, whose position no Python version tells", "make it a list, or loop over a range"
