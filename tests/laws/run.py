@@ -25,7 +25,7 @@ WORLD_FILE = str(Path(__file__).with_name("world.py"))
 OPERATIONS_MAX = 120
 """Operations after which a program is left where it is: what it did so far is compared."""
 
-warnings.filterwarnings("ignore", category=RuntimeWarning, message="coroutine .* was never awaited")
+warnings.filterwarnings("ignore", category=RuntimeWarning, message="coroutine .* was never awaited")  # plain ones
 warnings.filterwarnings("ignore", category=SyntaxWarning)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+import warnings
+from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from gc import get_referents
+from itertools import islice
 from sys import intern
-from types import CellType, CodeType, CoroutineType, GeneratorType
+from types import BuiltinFunctionType, CellType, CodeType, CoroutineType, FunctionType, GeneratorType
 from typing import Any
 
 from weft_core.errors import DecodeError, NotDurable
@@ -15,6 +19,11 @@ from weft_core.resume.operation import LEAF, Operation
 from weft_core.resume.unit import UNITS, Unit, resolve, unit_of
 
 _POINT = intern(POINT)
+_ATOMS = frozenset({int, str, bool, float, bytes, type(None), FunctionType, BuiltinFunctionType, type})
+_CONTAINERS = frozenset({list, tuple, dict, set})
+
+CONTAINERS_MAX, CONTAINED_MAX = 4, 100
+"""How deep, and at how many items of a container or iterator, `drop` looks for calls that have not begun."""
 
 
 @dataclass(slots=True)
@@ -139,8 +148,42 @@ class _Waiting(Operation[Any]):
 
 
 def drop(coroutine: Coroutine[Any, Any, Any]) -> None:
-    """Forget a suspended or unstarted call. No `finally`, no `except`, no `__exit__` of the user's runs."""
-    coroutine.close()
+    """Forget a suspended or unstarted call. No `finally`, no `except`, no `__exit__` of the user's runs.
+
+    Calls that were stored and never began go with it; Python does not get to say that nobody awaited them.
+    """
+    if not _keeps_unstarted(coroutine):
+        coroutine.close()
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        with suppress(GeneratorExit):
+            coroutine.throw(GeneratorExit)  # closing one that never began need not let go of its arguments
+
+
+def _keeps_unstarted(coroutine: Any) -> bool:
+    """Whether a local of the frames, or something in a container there, is a call that has not begun."""
+    current = coroutine
+    while type(current) is CoroutineType and current.cr_frame is not None:
+        if _any_unstarted(current.cr_frame.f_locals.values(), 0):
+            return True
+        current = current.cr_await
+    return False
+
+
+def _any_unstarted(values: Iterable[Any], depth: int) -> bool:
+    for value in values:
+        kind = type(value)
+        if kind in _ATOMS:
+            continue
+        if kind is CoroutineType:
+            if not value.cr_suspended:
+                return True
+        elif depth < CONTAINERS_MAX and (kind in _CONTAINERS or hasattr(kind, "__next__")):
+            inside = value.values() if kind is dict else value if kind in _CONTAINERS else get_referents(value)
+            if _any_unstarted(islice(inside, CONTAINED_MAX), depth + 1):
+                return True
+    return False
 
 
 def _foreign(frames: Sequence[FrameImage], thing: Any) -> NotDurable:

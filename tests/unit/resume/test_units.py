@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import copy
+import gc
 import inspect
+import sys
 import traceback
 import warnings
 from types import CellType, FunctionType, MethodType
@@ -100,6 +102,42 @@ def test_dropping_an_unstarted_call_says_nothing() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         drop(compile_unit(loops)([1]))
+
+
+async def keeps_calls(first: Any) -> None:
+    second, many = child(2), {"calls": [child(3), child(4)]}
+    reader = lambda: third  # noqa: E731
+    third = child(5)
+    await Op(reader)
+    for call in (first, second, *many["calls"], third):
+        await call
+
+
+child = compile_unit(loops)
+
+
+@pytest.mark.parametrize("wait", [0, 1, 2])
+@pytest.mark.parametrize("again", [False, True])
+def test_dropping_says_nothing_of_calls_that_never_began(wait: int, again: bool) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        said = []
+        sys.unraisablehook, kept = said.append, sys.unraisablehook
+        try:
+            coroutine = compile_unit(keeps_calls)(child([1, 2]))
+            if wait:
+                until(coroutine, wait)
+            if again:
+                copies = copy.copy(capture(coroutine))
+                coroutine, gone = restore(copies), coroutine
+                drop(gone)
+                del copies, gone
+            drop(coroutine)
+            del coroutine
+            gc.collect()
+        finally:
+            sys.unraisablehook = kept
+        assert said == []
 
 
 RAN: list[str] = []
