@@ -338,7 +338,7 @@ test("a closed store says so, and that nothing was applied", async () => {
   await assert.rejects(store.acquire(), { code: "store_unavailable" });
 });
 
-test("the bridge answers every request once, by number, in JSON", async () => {
+test("the bridge answers every request once, by number", async () => {
   const answers = new Map();
   let wake = () => {};
   const port = bridge.open(newName(), "relaxed", (id, ok, payload) => {
@@ -351,7 +351,8 @@ test("the bridge answers every request once, by number, in JSON", async () => {
     while (!answers.has(id)) await new Promise((resolve) => (wake = resolve));
     return answers.get(id);
   };
-  const commit = (rest) => JSON.stringify({ op: "commit", expect: [], deleteRange: [], delete: [], put: [], ...rest });
+  const commit = ({ expect = [], remove = [], ranges = [], put = [] }) =>
+    ["commit", expect.length, remove.length, ranges.length, ...[expect, remove, ranges, put].flat(2)].join("\0");
   port.post(
     2,
     commit({
@@ -364,6 +365,18 @@ test("the bridge answers every request once, by number, in JSON", async () => {
   assert.deepEqual(await answer(1), [true, null]);
   const [, number] = await answer(2);
   port.post(3, commit({ expect: [["b", 7]], put: [["a", "x"]] }));
+  port.post(
+    8,
+    commit({
+      expect: [["b", number]],
+      put: [
+        ["c", ""],
+        ["d", "4"],
+        ["e", "5"],
+      ],
+    }),
+  );
+  port.post(9, commit({ remove: ["c"], ranges: [["d", "f"]], put: [["f", "6"]] }));
   port.post(4, JSON.stringify({ op: "get", keys: ["b", "c", "a"] }));
   port.post(5, JSON.stringify({ op: "scan", start: "a", end: "z", limit: 1, reverse: true }));
   port.post(6, JSON.stringify({ op: "acquire", wait: false }));
@@ -382,6 +395,14 @@ test("the bridge answers every request once, by number, in JSON", async () => {
   ]);
   assert.deepEqual(await answer(5), [true, [["b", "2", number]]]);
   assert.deepEqual(await answer(6), [true, null]);
+  assert.deepEqual(await answer(8), [true, number + 1]);
+  assert.deepEqual(await answer(9), [true, number + 2]);
+  port.post(10, JSON.stringify({ op: "scan", start: "a", end: "z", limit: 9, reverse: false }));
+  const [, rows] = await answer(10);
+  assert.deepEqual(
+    rows.map(([key]) => key),
+    ["a", "b", "f"],
+  );
   port.post(7, JSON.stringify({ op: "release" }));
   assert.deepEqual(await answer(7), [true, null]);
   port.close();

@@ -1,7 +1,7 @@
 """A store in an IndexedDB database of this browser origin, for Python inside Pyodide.
 
 The work is done in JavaScript (`browser/src/store`), because a transaction cannot wait for Python. Across the bridge go
-numbered requests and, by one lasting callback, their answers; all of it JSON text, so nothing has to be freed.
+numbered requests and, by one lasting callback, their answers; all of it text, so nothing has to be freed.
 
 The bridge is, in this order: `globalThis.weftBridge`, which Weft's own worker sets; a JavaScript module registered as
 `weft_bridge`; the copy that this package carries, for pages that are not Weft's (PyScript, JupyterLite, a notebook).
@@ -70,18 +70,17 @@ class IndexedDBStore:
         return list(map(Row._make, rows))
 
     async def commit(self, batch: Batch) -> int:
-        number = await self._ask(
-            {
-                "op": "commit",
-                "expect": list(batch.expect.items()),
-                "deleteRange": batch.delete_range,
-                "delete": list(batch.delete),
-                "put": list(batch.put.items()),
-            }
-        )
+        texts = ["commit", str(len(batch.expect)), str(len(batch.delete)), str(len(batch.delete_range))]
+        for key, version in batch.expect.items():
+            texts += (key, str(version))
+        texts += batch.delete
+        for part in (batch.delete_range, batch.put.items()):
+            for pair in part:
+                texts += pair
+        number = int(await self._post("\0".join(texts)))  # see `operationsOf` in bridge.ts
         if number:
             self._ring()
-        return int(number)
+        return number
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
         self._check_open()
@@ -117,13 +116,17 @@ class IndexedDBStore:
             destroy()
 
     async def _ask(self, request: dict[str, Any]) -> Any:
-        """Post a request and wait for its answer. A caller that stops waiting does not stop the request."""
+        """Post a request that is no commit and wait for its answer."""
+        return json.loads(await self._post(json.dumps(request, separators=(",", ":"))))
+
+    def _post(self, request: str) -> asyncio.Future[str]:
+        """The answer to come. ASCII is the fast way into JavaScript. Who stops waiting does not stop the request."""
         self._check_open()
         self._last_id += 1
         number = self._last_id
         future = self._asked[number] = self._loop.create_future()
-        self._port.post(number, json.dumps(request, separators=(",", ":")))  # ASCII: the fast way into JavaScript
-        return json.loads(await future)
+        self._port.post(number, request)
+        return future
 
     def _check_open(self) -> None:
         if self._closed:

@@ -1,6 +1,6 @@
 /**
- * The store as Python sees it: numbered requests and one lasting callback, JSON texts only. No promise and no object
- * crosses, so nothing has to be freed; requests and answers are ASCII or whatever the rows hold.
+ * The store as Python sees it: numbered requests and one lasting callback, texts only. No promise and no object crosses,
+ * so nothing has to be freed; requests and answers are ASCII or whatever the rows hold.
  *
  * `weft_core/store/indexeddb.py` is the other side.
  */
@@ -8,7 +8,29 @@
 import { describe, StoreError } from "./errors.js";
 import { type Durability, type IndexedDBStore, type Operations, openStore, type Row } from "./index.js";
 
-/** What Python asks; the answer to each is one call of `settle`. */
+/** How a commit begins, the one request that is not JSON: it is made at every step, and writing JSON takes its time. */
+const COMMIT = "commit\0";
+
+/**
+ * `commit`, how many preconditions, deletes and ranges there are, then those and the puts, each two texts but for the
+ * deletes; NUL, which no key and no value holds, between all of them.
+ */
+function operationsOf(request: string): Operations {
+  const texts = request.split("\0");
+  let at = 4;
+  const next = () => texts[at++] as string;
+  const times = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make);
+  const pair = (): [string, string] => [next(), next()];
+  const [expects, deletes, ranges] = texts.slice(1, 4).map(Number) as [number, number, number];
+  return {
+    expect: times(expects, () => [next(), Number(next())]),
+    delete: times(deletes, next),
+    deleteRange: times(ranges, pair),
+    put: times((texts.length - at) / 2, pair),
+  };
+}
+
+/** What else Python asks; the answer to each is one call of `settle`. */
 type Request =
   | { readonly op: "get"; readonly keys: readonly string[] }
   | {
@@ -18,7 +40,6 @@ type Request =
       readonly limit: number;
       readonly reverse: boolean;
     }
-  | ({ readonly op: "commit" } & Operations)
   | { readonly op: "acquire"; readonly wait: boolean }
   | { readonly op: "release" };
 
@@ -48,7 +69,9 @@ export class Port {
   /** Answered by `settle` with the same `id`, which is at least 2 (1 is the opening). Returns at once. */
   post(id: number, request: string): void {
     void this.#opening
-      .then((store) => this.#carryOut(store, JSON.parse(request)))
+      .then((store) =>
+        request.startsWith(COMMIT) ? this.#commit(store, request) : this.#carryOut(store, JSON.parse(request)),
+      )
       .then((payload) => this.#settle?.(id, true, payload))
       .catch((error) => this.#failed(id, error));
   }
@@ -62,14 +85,16 @@ export class Port {
     );
   }
 
+  async #commit(store: IndexedDBStore, request: string): Promise<string> {
+    return String(await store.apply(operationsOf(request)));
+  }
+
   async #carryOut(store: IndexedDBStore, request: Request): Promise<string> {
     switch (request.op) {
       case "get":
         return rowsText((await store.get(request.keys)).values());
       case "scan":
         return rowsText(await store.scan(request.start, request.end, request));
-      case "commit":
-        return String(await store.apply(request));
       case "acquire":
         await store.acquire(request);
         return "null";
