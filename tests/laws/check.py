@@ -22,6 +22,9 @@ it names another line for the same error once the code has run a few times. So t
 again, with the error raised at the innermost await and the interpreter kept from optimising. (See `test_tracebacks.py`.)
 """
 
+COMPREHENSIONS_LACK_SUPER = sys.version_info < (3, 12)
+"""On Python 3.11 `super()` in a list comprehension is an error; in compiled code it works, as it does on newer ones."""
+
 
 @dataclass
 class Report:
@@ -70,6 +73,8 @@ def _check(made: Program, report: Report, answers: int) -> list[str]:
         expected = run(PLAIN, plain, made, answer)
         report.executions += 1
         report.operations += len(expected.operations)
+        if COMPREHENSIONS_LACK_SUPER and expected.says("super(type, obj): obj must be an instance"):
+            continue
         for site in map(_site, expected.operations):
             report.suspended.update(made.sites.get(site, ()))
         subset = {n for n in range(-1, 200) if chooser.random() < 0.3}

@@ -139,6 +139,25 @@ FOUND = {
                         note(12, error)
                         note(13, error.__context__)
         """,
+    "super() where it is a function of its own": """
+        @dataclass
+        class K(Parent):
+            @unit
+            async def n(self, which):
+                if which == 0: return list(super().plain(i) for i in [1])
+                if which == 1: return list(i for i in [super().plain(1)])
+                if which == 2: return (await op(1), (lambda: super().plain(1))())
+                if which == 3: return [i for i in [super().plain(1)] if await op(2)]
+                return await super().m(1)
+
+        @unit
+        async def main(*args, **kw):
+            for which in range(5):
+                try:
+                    note(which, show(which, await K().n(which)))
+                except Exception as error:
+                    note(which, error)
+        """,
     "variables without a value: closed over, deleted, in comprehensions": """
         @unit
         async def f0(which, given, *args):

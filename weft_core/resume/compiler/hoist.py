@@ -49,6 +49,11 @@ class Hoister(ast.NodeTransformer):
         node.args = self.visit(node.args)
         return node
 
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
+        first = node.generators[0]
+        first.iter = self.visit(first.iter)
+        return node  # the rest is a function of its own, in which Python has no `super()` without arguments
+
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         node.args = self.visit(node.args)
         return node
