@@ -158,6 +158,20 @@ FOUND = {
                 except Exception as error:
                     note(which, error)
         """,
+    "nothing is asked for its truth twice, or as often as this Python does": """
+        @unit
+        async def main(*args, **kw):
+            for yes in (V(0, 2), V(0, 1)):
+                for no in (V(1, 1), V(1, 2)):
+                    show(1, (await op(1), 1)[1] and ((await op(2), 1)[1] and no and 0) and await op(3))
+                    show(2, (yes and (await op(4), no)[1]) and yes)
+                    show(3, (yes or (await op(5), no)[1]) and no or yes)
+                    show(4, yes and (no or yes) and (await op(6), no)[1] or no)
+                    show(5, (yes and no) or (no and (yes or await op(7)) or yes))
+                    show(6, not (yes and (no and await op(8))))
+                    if (yes and no) or (yes and (no or await op(9)) or no): t(7)
+                    show(8, yes and (no and yes and (yes or no or await op(10))))
+        """,
     "variables without a value: closed over, deleted, in comprehensions": """
         @unit
         async def f0(which, given, *args):

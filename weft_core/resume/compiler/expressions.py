@@ -27,6 +27,31 @@ from weft_core.resume.compiler.names import names_in
 from weft_core.resume.compiler.refusals import awaits
 
 
+def _asked_once() -> bool:
+    """Whether this Python asks an operand of nested `and`s for its truth once. 3.12 and 3.13 did not at first."""
+    asked = []
+
+    class Asked:
+        def __bool__(self) -> bool:
+            asked.append(self)
+            return False
+
+    def nested(value: object) -> object:
+        return (value and value) and value
+
+    nested(Asked())
+    return len(asked) == 1
+
+
+TRUTH_IS_ASKED_ONCE = _asked_once()
+
+
+def _spread(node: ast.BoolOp) -> bool:
+    """Whether a boolean expression becomes statements: something after its first operand waits, or in that one."""
+    first = node.values[0]
+    return any(awaits(value) for value in node.values[1:]) or (isinstance(first, ast.BoolOp) and _spread(first))
+
+
 class Scope:
     """What is known of the function's names before anything is rewritten."""
 
@@ -216,22 +241,42 @@ class Expressions:
         self.out.append(branch(test, body, [], values[0]))
 
     def value_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        if not any(awaits(value) for value in node.values[1:]):
+        if not _spread(node):
             return replace(node, values=[self.value(node.values[0]), *node.values[1:]])
         name = self.fresh("t")
-        self._operands(node.values, isinstance(node.op, ast.Or), name)
+        self._operand(node, name, asked=False)
         return load(name, node)
 
-    def _operands(self, values: Sequence[ast.expr], either: bool, name: str) -> None:
-        self.out.append(assign(name, self.value(values[0]), values[0]))
+    def _operand(self, node: ast.expr, name: str, *, asked: bool) -> ast.expr:
+        """Evaluate into a hidden local. Gives its truth, which is `asked` for next: nothing is asked for its truth twice
+        on Pythons that see to it.
+        """
+        if not isinstance(node, ast.BoolOp) or not (asked or awaits(node)):
+            self.out.append(assign(name, self.value(node), node))
+            return load(name, node)
+        either = isinstance(node.op, ast.Or)
+        through = self.fresh("t") if asked else ""
+        if through:
+            self.out.append(assign(through, constant(False, node), node))
+        last = self._operands(node.values, either, name, through)
+        if not through:
+            return last
+        known = constant(either, node) if TRUTH_IS_ASKED_ONCE else load(name, node)
+        return at(ast.IfExp(load(through, node), last, known), node)
+
+    def _operands(self, values: Sequence[ast.expr], either: bool, name: str, through: str) -> ast.expr:
         if len(values) == 1:
-            return
-        test: ast.expr = load(name, values[0])
+            last = self._operand(values[0], name, asked=bool(through))
+            if through:
+                self.out.append(assign(through, constant(True, values[0]), values[0]))
+            return last
+        test = self._operand(values[0], name, asked=True)
         if either:
             test = negate(test, values[0])
         with self.block() as body:
-            self._operands(values[1:], either, name)
+            last = self._operands(values[1:], either, name, through)
         self.out.append(branch(test, body, [], values[0]))
+        return last
 
     def value_IfExp(self, node: ast.IfExp) -> ast.expr:
         test = self.condition(node.test)
