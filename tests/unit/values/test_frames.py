@@ -126,9 +126,12 @@ def test_a_local_class_is_refused() -> None:
 
 
 def test_a_class_from_elsewhere_is_refused_with_the_way_to_register_it() -> None:
+    from string import Formatter
+
     from weft_core.resume import Operation
 
-    assert "app.register" in str(refusal(x=Operation()))
+    assert "app.register" in str(refusal(x=Formatter()))
+    assert "write `await` in front of it" in str(refusal(x=Operation()))
 
 
 def test_after_a_refusal_the_encoder_goes_on() -> None:
