@@ -170,6 +170,7 @@ FOUND = {
                     show(5, (yes and no) or (no and (yes or await op(7)) or yes))
                     show(6, not (yes and (no and await op(8))))
                     if (yes and no) or (yes and (no or await op(9)) or no): t(7)
+                    if (yes and no and yes) if (await op(11), no)[1] else (no or await op(12) or no): t(13)
                     show(8, yes and (no and yes and (yes or no or await op(10))))
         """,
     "variables without a value: closed over, deleted, in comprehensions": """

@@ -227,7 +227,8 @@ class Expressions:
                 return self.value(node)
 
     def _truth(self, name: str, value: ast.expr) -> ast.stmt:
-        return assign(name, negate(negate(value, value), value), value)
+        # Not `not not value`, which asks a boolean expression once more.
+        return assign(name, at(ast.IfExp(value, constant(True, value), constant(False, value)), value), value)
 
     def _nested(self, values: Sequence[ast.expr], either: bool, name: str, place: ast.AST) -> None:
         test = self.condition(values[0])
