@@ -20,6 +20,9 @@ from tests.laws.constructs import CONSTRUCTS
 PORTION = 10
 """Programs that a process checks before it reports."""
 
+PORTIONS_MAX = 50
+"""Portions for one process; then another takes over."""
+
 SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -38,11 +41,8 @@ def prepare() -> None:
 
 
 def reports(portions: list[range], jobs: int) -> Iterator[Report]:
-    if jobs == 1:
-        prepare()
-        yield from map(check_some, portions)
-        return
-    with multiprocessing.get_context("spawn").Pool(jobs, initializer=prepare) as pool:
+    # Units live as long as their process, so no process gets too many.
+    with multiprocessing.get_context("spawn").Pool(jobs, initializer=prepare, maxtasksperchild=PORTIONS_MAX) as pool:
         yield from pool.imap_unordered(check_some, portions)
 
 

@@ -100,7 +100,8 @@ def first(value: Any) -> Any:
 
 def show(site: int, *args: Any, **kwargs: Any) -> int:
     """A call with every kind of argument."""
-    STATE.effect((site, text(args), text(kwargs)))
+    # With a starred argument in front, `site` may be a value of this world, which is equal to none of another world.
+    STATE.effect((site if type(site) is int else text((site,)), text(args), text(kwargs)))
     return len(args) + len(kwargs)
 
 

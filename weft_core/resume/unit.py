@@ -12,6 +12,7 @@ from typing import Any
 
 from weft_core.errors import CodeChanged, UnsupportedConstruct
 from weft_core.resume.compiler import assemble as assembling
+from weft_core.resume.compiler.apart import Apart
 from weft_core.resume.compiler.assemble import assemble, passed, prologue
 from weft_core.resume.compiler.expressions import Scope
 from weft_core.resume.compiler.hoist import Hoister
@@ -137,7 +138,7 @@ class Unit:
             first=positional[0].arg if positional and "__class__" in free else None,
         )
         hoister = Hoister(scope)
-        body = hoister.body(tree.body)
+        body = hoister.body(Apart(captured).visit_all(tree.body))
         normal = Statements(scope)
         statements = normal.statements(body)
         numbering = Numbering(normal.fresh)

@@ -1,0 +1,109 @@
+"""Comprehension variables that share their name with a variable other functions see.
+
+Compiled code has the variables that nested functions close over as free variables. Since 3.12 a comprehension runs in the
+frame of its function (PEP 709), and when it ends with an exception, 3.12 and 3.13 do not put such a free variable back:
+the function goes on with the comprehension's. With a name of its own there is nothing to put back.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Set
+from typing import TypeVar
+
+from weft_core.resume.compiler.names import Comprehension, comprehension_targets
+from weft_core.resume.compiler.refusals import awaits
+
+Node = TypeVar("Node", bound=ast.AST)
+
+
+class Apart(ast.NodeTransformer):
+    """Renames the variables of comprehensions in one function's own scope that are `captured` as well."""
+
+    def __init__(self, captured: Set[str]) -> None:
+        self.captured = captured
+        self.count = 0
+
+    def visit_all(self, nodes: list[Node]) -> list[Node]:
+        return [self.visit(node) for node in nodes] if self.captured else nodes
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.decorator_list = self.visit_all(node.decorator_list)
+        return self._signature(node)
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        return self._signature(node)
+
+    def _signature(self, node: ast.FunctionDef | ast.Lambda) -> ast.AST:
+        node.args.defaults = self.visit_all(node.args.defaults)
+        node.args.kw_defaults = [default and self.visit(default) for default in node.args.kw_defaults]
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        node.decorator_list = self.visit_all(node.decorator_list)
+        node.bases = self.visit_all(node.bases)
+        node.keywords = self.visit_all(node.keywords)
+        return node
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
+        node.generators[0].iter = self.visit(node.generators[0].iter)
+        return node
+
+    def _comprehension(self, node: Comprehension) -> ast.AST:
+        self.generic_visit(node)
+        shared = comprehension_targets(node) & self.captured
+        if shared and not _written_out(node):
+            self.count += 1
+            Rename({name: f"@m{self.count}.{name}" for name in shared}).inside(node)
+        return node
+
+    visit_ListComp = visit_SetComp = visit_DictComp = _comprehension
+
+
+def _written_out(node: Comprehension) -> bool:
+    """Whether it becomes a loop, with variables of its own (see `comprehensions`)."""
+    first, *others = node.generators
+    elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+    return bool(first.is_async) or any(awaits(part) for part in (first.target, *first.ifs, *others, *elements))
+
+
+class Rename(ast.NodeTransformer):
+    """Other names for variables, wherever inner scopes have none of the same name."""
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self.names = names
+
+    def inside(self, node: Comprehension) -> None:
+        """Rename in everything that belongs to the comprehension's own scope."""
+        for index, generator in enumerate(node.generators):
+            generator.target = self.visit(generator.target)
+            if index:
+                generator.iter = self.visit(generator.iter)
+            generator.ifs = [self.visit(test) for test in generator.ifs]
+        if isinstance(node, ast.DictComp):
+            node.key, node.value = self.visit(node.key), self.visit(node.value)
+        else:
+            node.elt = self.visit(node.elt)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        node.id = self.names.get(node.id, node.id)
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        args = node.args
+        args.defaults = [self.visit(default) for default in args.defaults]
+        args.kw_defaults = [default and self.visit(default) for default in args.kw_defaults]
+        own = {arg.arg for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg) if arg}
+        own |= {part.target.id for part in ast.walk(node.body) if isinstance(part, ast.NamedExpr)}
+        node.body = self._without(own).visit(node.body)
+        return node
+
+    def _comprehension(self, node: Comprehension) -> ast.AST:
+        node.generators[0].iter = self.visit(node.generators[0].iter)
+        self._without(comprehension_targets(node)).inside(node)
+        return node
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+
+    def _without(self, own: Set[str]) -> Rename:
+        return Rename({name: other for name, other in self.names.items() if name not in own})
