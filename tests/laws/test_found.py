@@ -250,19 +250,19 @@ FOUND = {
     "a comprehension's variable stays the function's when it ends with an error and a function closes over both": """
         @unit
         async def main(*args, **kw):
-            x2, x3 = t(1), 7
+            x2, x3 = 1, 7
             h0 = lambda: (x2, x3)
             for which in (1, 2, 3):
                 try:
                     if which == 1:
-                        note(2, {(l0 for l0 in (1, 2) if x2): boom(3) for x2 in (await op(4), 9)})
+                        {(l0 for l0 in (1, 2) if x2): l0 + which for x2 in (await op(4), 9)}
                     elif which == 2:
-                        note(5, [[(lambda x3=x3: x2 + x3)() for x3 in (1, 2)] + [boom(6)] for x2 in (8, 9)])
+                        [[(lambda x3=x3: x2 + x3)() for x3 in (1, 2)] + [l0] for x2 in (8, 9)]
                     else:
-                        note(7, {(lambda: x3)() for x3 in (await op(8), x2) if (lambda x2: x2 or boom(9))(x3)})
+                        {(lambda: x3)() for x3 in (await op(8), x2) if (lambda x2: x2 / 0)(x3)}
                 except (Exception, Cancelled) as error:
                     note(10, error)
-                note(11, (x2, x3, h0()))
+                show(11, x2, x3, h0())
                 await op(12)
         """,
     "a comprehension that awaits, in a handler: on Python 3.11 an error thrown into it forgets where it was": """
