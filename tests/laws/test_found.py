@@ -264,6 +264,9 @@ FOUND = {
                     note(10, error)
                 show(11, x2, x3, h0())
                 await op(12)
+            kept = [lambda: x2 + x3 for x2 in (5, 6)]
+            await op(13)
+            show(14, x2, [function() for function in kept])
         """,
     "a comprehension that awaits, in a handler: on Python 3.11 an error thrown into it forgets where it was": """
         @unit

@@ -189,3 +189,17 @@ async def maker() -> Any:
 
 def test_functions_made_by_nested_functions() -> None:
     assert finish(*start(compile_unit(maker))) == (11, 12, 22)
+
+
+async def closes_over_a_comprehension() -> list[int]:
+    x = 1
+    kept = [lambda: x, *[lambda x=x: x for x in (2, 3)], *[lambda: x for x in (4, 5)]]  # noqa: B023
+    await Wait()
+    return [function() for function in kept]
+
+
+def test_a_variable_of_a_comprehension_is_stored_under_the_users_name() -> None:
+    coroutine, made = start(compile_unit(closes_over_a_comprehension))
+    text = FiberEncoder(made).encode(capture(coroutine)).text
+    assert '"cells":{"x":' in text and "@m" not in text, "or no other Python could read it"
+    assert finish(coroutine, made) == [1, 2, 3, 5, 5]

@@ -2,19 +2,26 @@
 
 Compiled code has the variables that nested functions close over as free variables. Since 3.12 a comprehension runs in the
 frame of its function (PEP 709), and when it ends with an exception, 3.12 and 3.13 do not put such a free variable back:
-the function goes on with the comprehension's. With a name of its own there is nothing to put back.
+the function goes on with the comprehension's. With a name of its own there is nothing to put back. (Not where that name
+would be seen: a variable that is read before it has a value is left as it is.)
 """
 
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Set
 from typing import TypeVar
 
-from weft_core.resume.compiler.names import Comprehension, comprehension_targets
+from weft_core.resume.compiler.names import Comprehension, comprehension_targets, names_in
 from weft_core.resume.compiler.refusals import awaits
 
 Node = TypeVar("Node", bound=ast.AST)
+
+COMPREHENSIONS_ARE_FUNCTIONS = sys.version_info < (3, 12)
+"""Then they keep their variables to themselves, and stored functions have the same names all the same (`own_name`)."""
+
+_PREFIX = "@m"
 
 
 class Apart(ast.NodeTransformer):
@@ -25,7 +32,7 @@ class Apart(ast.NodeTransformer):
         self.count = 0
 
     def visit_all(self, nodes: list[Node]) -> list[Node]:
-        return [self.visit(node) for node in nodes] if self.captured else nodes
+        return [self.visit(node) for node in nodes] if self.captured and not COMPREHENSIONS_ARE_FUNCTIONS else nodes
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.decorator_list = self.visit_all(node.decorator_list)
@@ -51,10 +58,10 @@ class Apart(ast.NodeTransformer):
 
     def _comprehension(self, node: Comprehension) -> ast.AST:
         self.generic_visit(node)
-        shared = comprehension_targets(node) & self.captured
+        shared = (comprehension_targets(node) & self.captured) - _read_early(node)
         if shared and not _written_out(node):
             self.count += 1
-            Rename({name: f"@m{self.count}.{name}" for name in shared}).inside(node)
+            Rename({name: f"{_PREFIX}{self.count}.{name}" for name in shared}).inside(node)
         return node
 
     visit_ListComp = visit_SetComp = visit_DictComp = _comprehension
@@ -65,6 +72,23 @@ def _written_out(node: Comprehension) -> bool:
     first, *others = node.generators
     elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
     return bool(first.is_async) or any(awaits(part) for part in (first.target, *first.ifs, *others, *elements))
+
+
+def _read_early(node: Comprehension) -> set[str]:
+    """What is read in front of the `for` that gives it a value, or in it."""
+    early: set[str] = set()
+    given: set[str] = set()
+    for index, generator in enumerate(node.generators):
+        if index:
+            early |= names_in(generator.iter).reads - given
+        given |= names_in(generator.target).stores
+        early |= names_in(generator.target, *generator.ifs).reads - given
+    return early
+
+
+def own_name(name: str) -> str:
+    """The name that the user's code has for a variable."""
+    return name.partition(".")[2] if name.startswith(_PREFIX) and "." in name else name
 
 
 class Rename(ast.NodeTransformer):

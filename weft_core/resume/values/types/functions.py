@@ -20,6 +20,7 @@ from types import (
 from typing import Any
 
 from weft_core.errors import DecodeError, NotDurable
+from weft_core.resume.compiler.apart import own_name
 from weft_core.resume.values.decode import FILLERS, MAKERS, RESOLVERS, Decoder, as_dict, as_list, as_str
 from weft_core.resume.values.encode import NODES, Encoder, Node
 from weft_core.resume.values.refusal import Refusal, type_name
@@ -89,7 +90,8 @@ def _function(encoder: Encoder, x: FunctionType) -> Node:
     unit, path = nested
     outer = {id(cell): name for name, cell in _outer_cells(unit).items()}
     cells: dict[str, Node] = {}
-    for name, cell in zip(x.__code__.co_freevars, x.__closure__ or (), strict=True):
+    for hidden, cell in zip(x.__code__.co_freevars, x.__closure__ or (), strict=True):
+        name = own_name(hidden)
         if id(cell) in outer:
             cells[name] = {"$outer": [unit.name, unit.digest, outer[id(cell)]]}
             continue
@@ -142,7 +144,7 @@ def _make_function(decoder: Decoder, payload: Any) -> FunctionType:
     cells = as_dict(body["cells"])
     closure = []
     for name in code.co_freevars:
-        cell = decoder.build(cells[name])
+        cell = decoder.build(cells[own_name(name)])
         if not isinstance(cell, CellType):
             raise DecodeError("stored data is damaged: a variable of a nested function is missing")
         closure.append(cell)
