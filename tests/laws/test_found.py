@@ -268,6 +268,34 @@ FOUND = {
             await op(13)
             show(14, x2, [function() for function in kept])
         """,
+    "the name of a caught error is deleted at the handler's end also where only a function that closes over it looks": """
+        @unit
+        async def f0(which, h):
+            x0 = 1
+            h.append(lambda: x0)
+            try:
+                raise Problem(which)
+            except Problem as x0:
+                await op(2)
+                if which == 2:
+                    raise Worse(3)
+                if which == 3:
+                    return 4
+            return 5
+
+        @unit
+        async def main(*args, **kw):
+            for which in (1, 2, 3):
+                h = []
+                try:
+                    show(6, await f0(which, h))
+                except Worse as error:
+                    note(7, error)
+                try:
+                    show(8, h[0]())
+                except NameError as error:
+                    note(9, error)
+        """,
     "a comprehension that awaits, in a handler: on Python 3.11 an error thrown into it forgets where it was": """
         @unit
         async def f0(*args, **kw):

@@ -161,8 +161,11 @@ class Liveness:
             regions += (node._caught,)
         for handler in node.handlers:
             named: Live = frozenset({handler.name} if handler.name else ()) - self.captured
-            with self._flow(regions=regions):
-                inside = self.block(handler.body, after - named)
+            # Python deletes the name at the handler's end, however it ends: functions that close over it see that.
+            deleted = frozenset(self.captured & {handler.name or ""})
+            ways = {way: getattr(self, way) | deleted for way in ("raised", "returned", "broken", "continued")}
+            with self._flow(regions=regions, **ways):
+                inside = self.block(handler.body, (after - named) | deleted)
             caught |= (inside - named) | self._uses(handler.type)
             if handler.name in self.captured:
                 caught |= {handler.name}
