@@ -309,6 +309,8 @@ CASES = {
                 folder, "import asyncio, ast, inspect, dataclasses, json"
             ),
             "weft_core": lambda folder: _import(folder, "import weft_core"),
+            "its App and Engine": lambda folder: _import(folder, "from weft_core import App, Engine"),
+            "its Client": lambda folder: _import(folder, "from weft_core import Client"),
         },
     ),
 }

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from weft_core.errors import (
     AlreadyExists,
@@ -27,8 +27,6 @@ from weft_core.errors import (
     RunTerminated,
     RunTimedOut,
 )
-from weft_core.inspection import Inspection, StoredSource, digests, inspect_fibers
-from weft_core.inspection import RunInfo as RunInfo
 from weft_core.kernel.history import read_history
 from weft_core.kernel.records import InboxKind, InboxRow, RunRecord, Status, dump, parse
 from weft_core.kernel.registered import install
@@ -36,6 +34,9 @@ from weft_core.model.app import App, Workflow
 from weft_core.model.durations import Duration, instant_ms, milliseconds
 from weft_core.store import keys, open_store
 from weft_core.store.port import Batch, Row, Store
+
+if TYPE_CHECKING:
+    from weft_core.inspection import Inspection, RunInfo
 
 CONFLICT_RETRIES_MAX = 1_000
 """How often one client call is tried again when others write to the same run at the same moment."""
@@ -100,6 +101,8 @@ class RunHandle:
 
     async def info(self) -> RunInfo:
         """What `list` shows of the run."""
+        from weft_core.inspection import RunInfo
+
         record = await self._client._record(self.id)
         return RunInfo.of(record, await self._client._status(record))
 
@@ -122,6 +125,8 @@ class RunHandle:
 
     async def inspect(self) -> Inspection:
         """The run's stacks and variables as stored, with the source lines, without running anything."""
+        from weft_core.inspection import StoredSource, digests, inspect_fibers
+
         record = await self._client._record(self.id)
         rows = await self._client._scan_all(keys.fibers(self.id))
         prefix = len(keys.fibers(self.id))
@@ -247,6 +252,8 @@ class Client:
 
         A run whose record is damaged is listed as suspended, with the problem `decode`.
         """
+        from weft_core.inspection import RunInfo
+
         wanted = {status} if isinstance(status, str) else None if status is None else set(status)
         found: builtins.list[RunInfo] = []
         async for record in self._records():

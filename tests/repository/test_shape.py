@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
+import subprocess
+import sys
 import types
 from pathlib import Path
 
@@ -40,8 +43,6 @@ def test_no_module_has_outgrown_its_room() -> None:
 
 
 def test_every_module_opens_with_what_it_is() -> None:
-    import ast
-
     silent = [relative(path) for path in modules() if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
     assert not silent, f"no docstring: {silent}"
 
@@ -68,9 +69,35 @@ def test_nothing_else_is_public() -> None:
         if not name.startswith("_")
         and name not in weft_core.__all__
         and not isinstance(value, types.ModuleType)
-        and name != "annotations"
+        and name not in ("annotations", "TYPE_CHECKING")
     ]
     assert not extra
+
+
+def test_public_names_are_imported_when_they_are_asked_for() -> None:
+    loaded = "sorted(name for name in sys.modules if name.startswith('weft_core'))"
+    said = subprocess.run(
+        [sys.executable, "-c", f"import sys, weft_core; print({loaded}); weft_core.NotFound; print({loaded})"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert said.stdout.splitlines() == ["['weft_core']", "['weft_core', 'weft_core.errors']"]
+    assert set(weft_core.__all__) <= set(dir(weft_core))
+    with pytest.raises(AttributeError, match=r"^module 'weft_core' has no attribute 'Nothing'$"):
+        weft_core.Nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_a_type_checker_and_python_find_a_public_name_in_the_same_module() -> None:
+    told = {
+        alias.name: node.module
+        for node in ast.walk(ast.parse((PACKAGE / "__init__.py").read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("weft_core.")
+        for alias in node.names
+    }
+    found = {name: f"weft_core.{weft_core._HOMES.get(name, 'errors')}" for name in weft_core.__all__}
+    assert told == found
 
 
 def public_things() -> list[tuple[str, object]]:
