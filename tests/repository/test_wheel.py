@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from tests.repository.files import PACKAGE, ROOT, modules
 
 WHEEL_BYTES_GOAL = 150_000
 """What it should be; see `make bench`."""
-WHEEL_BYTES_MAX = 250_000
+WHEEL_BYTES_MAX = 225_000
 """What it may be: it is over its goal, and must not grow unnoticed."""
 
 
@@ -64,6 +65,37 @@ def test_it_holds_every_module_and_nothing_that_is_not_the_package(wheel: Path) 
     outside = [n for n in names if not n.startswith((f"{PACKAGE.name}/", "weft_core-"))]
     assert not outside
     assert not [n for n in names if "__pycache__" in n or n.endswith(".pyc")]
+
+
+def test_it_holds_the_code_of_the_repository_line_by_line_and_the_docstrings_of_what_people_use(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    for path in modules():
+        name = path.relative_to(ROOT).as_posix()
+        here, there = path.read_text("utf-8"), archive.read(name).decode("utf-8")
+        assert code_of(there) == code_of(here), name
+        assert len(there.splitlines()) <= len(here.splitlines())
+    client, machine = (archive.read(f"weft_core/{name}.py").decode() for name in ("client", "kernel/machine"))
+    assert "it is durable when this returns" in (ast.get_docstring(named(client, "start")) or "")
+    assert ast.get_docstring(named(machine, "advance")) is None
+
+
+def named(source: str, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef:
+    functions = (n for n in ast.walk(ast.parse(source)) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    return next(function for function in functions if function.name == name)
+
+
+def code_of(source: str) -> str:
+    """The code and where it begins, without statements that are nothing but text."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        for field in ("body", "orelse", "finalbody"):
+            block = getattr(node, field, None)
+            if isinstance(block, list):
+                block[:] = [n for n in block if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
+        for end in ("end_lineno", "end_col_offset"):  # a block may have ended with text
+            if hasattr(node, end):
+                delattr(node, end)
+    return ast.dump(tree, include_attributes=True)
 
 
 def test_it_asks_for_no_other_package(wheel: Path) -> None:
