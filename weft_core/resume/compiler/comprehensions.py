@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 from weft_core.errors import UnsupportedConstruct
 from weft_core.resume.compiler.build import assign, assign_to, at, branch, call, expr, load, method, replace
-from weft_core.resume.compiler.expressions import Expressions, Scope
+from weft_core.resume.compiler.conditions import Conditions
+from weft_core.resume.compiler.expressions import Scope
 from weft_core.resume.compiler.names import Comprehension, Names, comprehension_targets
 from weft_core.resume.compiler.refusals import awaits
 
 
-class Comprehensions(Expressions):
+class Comprehensions(Conditions):
     """The part of the normaliser that knows comprehensions."""
 
     comprehended = False
