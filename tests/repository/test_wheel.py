@@ -123,6 +123,20 @@ def test_every_module_imports_in_a_bare_environment(bare: Path, tmp_path: Path) 
     assert done.stdout.strip() == "[]"
 
 
+def test_help_is_there_for_everything_that_can_be_imported_from_the_top(bare: Path, tmp_path: Path) -> None:
+    code = textwrap.dedent("""
+        import inspect, sys
+        import weft_core, weft_core.testing, weft_core.store
+        for module in (weft_core, weft_core.testing, weft_core.store):
+            for name in module.__all__:
+                thing = getattr(module, name)
+                if (inspect.isclass(thing) or inspect.isroutine(thing)) and not inspect.getdoc(thing):
+                    print(module.__name__, name)
+    """)
+    done = run(bare, "-c", code, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
 def test_a_workflow_runs_in_a_bare_environment(bare: Path, tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(
         textwrap.dedent("""
