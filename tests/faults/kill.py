@@ -64,7 +64,9 @@ def kill_one_run(folder: Path, dice: random.Random, kills_max: int, report: Repo
                 floors.append(asyncio.run(_committed(store)))
                 life += 1
                 continue
-        output, _ = process.communicate(timeout=120)
+        # Not `communicate`: it looks past what `readline` has buffered, which is all of it when the run was over already.
+        output = process.stdout.read()
+        process.wait(timeout=120)
         assert process.returncode == 0, output
         expected = f"[{EXPECTED}, {STEPS - 1}]"
         assert output.strip().endswith(expected), f"life {life}: {output!r} instead of {expected}"
