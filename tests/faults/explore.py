@@ -75,7 +75,13 @@ async def live(scenario: Scenario, world: World, faults: Iterable[Fault]) -> Lif
                 await scenario.script(engine)
                 outcomes = [await _persist_outcome(engine, run_id) for run_id in scenario.runs]
         except TimeoutError as error:
-            raise AssertionError(f"{scenario.name} with {list(faults)} hangs") from error
+            pump = engine._pump
+            state = (
+                "no engine"
+                if pump is None
+                else f"{pump.attempts} attempts, settled {pump.settled}, {pump.rounds} rounds"
+            )
+            raise AssertionError(f"{scenario.name} with {list(faults)} hangs ({state})") from error
         except Killed:
             world.ledger.deaths += 1
             return Life(store.call_count, True, None, len(store.fired))
@@ -155,13 +161,18 @@ async def _recovery_calls(scenario: Scenario, world: World, where: str, expected
 
 async def _die_again(scenario: Scenario, world: World, where: str, second: Fault, expected: Any, tally: Tally) -> None:
     """A second death, on the world that the first has left; then a life to the end."""
-    life = await live(scenario, world, [second])
-    tally.lives += 1
-    if life.died:
-        tally.points += 1
-        life = await live(scenario, world, ())
+    where = f"{where}, then {second.kind} at call {second.at}"
+    try:
+        life = await live(scenario, world, [second])
         tally.lives += 1
-    _same(f"{where}, then {second.kind} at call {second.at}", expected, life, world)
+        if life.died:
+            tally.points += 1
+            life = await live(scenario, world, ())
+            tally.lives += 1
+    except AssertionError as error:
+        error.add_note(where)
+        raise
+    _same(where, expected, life, world)
 
 
 def _same(where: str, expected: Any, life: Life, world: World) -> None:
