@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from typing import Any
 
 from tests.faults.audit import audit
@@ -201,7 +202,9 @@ def main(argv: list[str] | None = None) -> int:
     began = time.perf_counter()
     found = {name: Tally() for name in wanted}
     left = dict.fromkeys(wanted, PARTS)
-    with ProcessPoolExecutor() as pool:
+    # Every life makes its app anew and units live as long as their process: after tens of thousands of lives in one process
+    # a single garbage collection takes longer than a life may. So each part has a process of its own.
+    with ProcessPoolExecutor(mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         parts = [pool.submit(_explore_part, name, args.again_every, part) for name in wanted for part in range(PARTS)]
         for done in as_completed(parts):
             name, tally = done.result()
