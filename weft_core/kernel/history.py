@@ -8,6 +8,7 @@ missed, and its number tells.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -51,28 +52,31 @@ class History:
 
     def ride(self, carrier: Fiber) -> None:
         """Let what is new ride in the row of a fiber that is going to be written; full chunks become rows."""
-        riding = [*carrier.entries, *self.fresh] if carrier.entries else self.fresh
+        riding = [*carrier.entries, *self.fresh]
         self.fresh = []
-        if len(riding) >= HISTORY_CHUNK:
-            self._write(riding)
-            carrier.entries = ()
-        else:
-            carrier.entries = riding
+        carrier.entries = self._write(riding, full=True) if len(riding) >= HISTORY_CHUNK else riding
 
-    def write(self, fibers: list[Fiber]) -> None:
+    def write(self, fibers: Iterable[Fiber]) -> None:
         """Write everything that is new, and what these fibers carried."""
-        entries = self.fresh
+        entries, self.fresh = self.fresh, []
         for fiber in fibers:
-            entries = [*fiber.entries, *entries]
+            entries += fiber.entries
             fiber.entries = ()
-        self.fresh = []
-        if entries:
-            self._write(entries)
+        self._write(entries, full=False)
 
-    def _write(self, entries: list[str]) -> None:
-        for at in range(0, len(entries), HISTORY_CHUNK):
-            self.rows[self.chunks % HISTORY_ROWS_MAX] = f"[{','.join(entries[at : at + HISTORY_CHUNK])}]"
+    def _write(self, entries: list[str], *, full: bool) -> list[str]:
+        """Make rows of the latest entries, only `full` ones or all; gives those that are left."""
+        entries.sort(key=_number)  # many branches that end together bring theirs in any order
+        del entries[: -HISTORY_MAX - HISTORY_CHUNK]
+        end = len(entries) // HISTORY_CHUNK * HISTORY_CHUNK if full else len(entries)
+        for at in range(0, end, HISTORY_CHUNK):
+            self.rows[self.chunks % HISTORY_ROWS_MAX] = f"[{','.join(entries[at : min(at + HISTORY_CHUNK, end)])}]"
             self.chunks += 1
+        return entries[end:]
+
+
+def _number(entry: str) -> int:
+    return int(entry[len('{"n":') : entry.index(",")])
 
 
 def read_history(fibers: list[str], rows: list[str]) -> list[dict[str, Any]]:

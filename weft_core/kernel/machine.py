@@ -391,13 +391,13 @@ class Machine:
     def _keep_history(self, closed: bool) -> None:
         """Find a place for what is new in the history."""
         if closed:
-            self.history.write(list(self.fibers.values()))
+            self.history.write(self.fibers.values())
             return
         carrier = next((fiber for fiber in self._moved.values() if fiber is not None), None)
         if carrier is None:
             carrier = self.fibers.get(ROOT)
             if carrier is None:
-                self.history.write([])
+                self.history.write(())
                 return
             self._moved[ROOT] = carrier
         self.history.ride(carrier)

@@ -1,0 +1,52 @@
+"""The history of a run keeps the latest entries, whoever carries them and however many come together."""
+
+from __future__ import annotations
+
+import json
+import random
+
+from weft_core.kernel.fibers import Fiber
+from weft_core.kernel.history import History, read_history
+from weft_core.kernel.records import HISTORY_MAX, HISTORY_ROWS_MAX
+
+
+def shown(history: History, fibers: list[Fiber]) -> list[int]:
+    for fiber in fibers:
+        fiber.outcome = '{"ok":null}'
+    rows = [fiber.to_json('"h":0,"c":0') for fiber in fibers]
+    return [int(entry["n"]) for entry in read_history(rows, list(history.rows.values()))]
+
+
+def test_one_strand_keeps_exactly_the_latest() -> None:
+    history, fiber = History(0), Fiber("0")
+    for n in range(1_000):
+        history.note(n, "slept", {})
+        history.ride(fiber)
+        assert shown(history, [fiber]) == list(range(max(0, n + 1 - HISTORY_MAX), n + 1))
+    assert len(history.rows) == HISTORY_ROWS_MAX
+
+
+def test_the_latest_stay_when_many_branches_end_together() -> None:
+    seed = 7
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    history, root = History(0), Fiber("0")
+    branches = [Fiber(f"0.{n}") for n in range(2_000)]
+    for n in range(5_000):
+        history.note(n, "slept", {})
+        history.ride(dice.choice(branches))
+    dice.shuffle(branches)
+    for branch in branches:  # as `Machine.release` does
+        history.fresh += branch.entries
+        branch.entries = ()
+    history.note(5_000, "slept", {})
+    history.ride(root)
+    found = shown(history, [root])
+    assert found[-1] == 5_000 and len(found) == HISTORY_MAX
+    closing = History(0)
+    for n, branch in enumerate(branches):
+        closing.note(n, "slept", {})
+        closing.ride(branch)
+    closing.write(branches)
+    assert shown(closing, branches) == list(range(len(branches) - HISTORY_MAX, len(branches)))
+    assert all(json.loads(row) for row in closing.rows.values())
