@@ -16,7 +16,7 @@ from weft_core.resume.operation import LEAF
 from weft_core.resume.unit import UNITS, Unit
 from weft_core.resume.values.encode import write
 from weft_core.resume.values.limits import LARGE_VALUE_BYTES
-from weft_core.resume.values.plain import ATOM_TEXTS, NotPlain, check_dict, check_list, container_text
+from weft_core.resume.values.plain import ATOM_TEXTS, NotPlain, check, container_text
 
 if TYPE_CHECKING:
     from weft_core.resume.values.registry import Externals, Registry
@@ -66,11 +66,8 @@ class ChainWriter:
             seen = self._seen = set(self._externals.by_id)
         known = self._registry.globals()
         kind = type(x)
-        if kind is dict:
-            check_dict(x, seen, known)
-            return container_text(x)
-        if kind is list:
-            check_list(x, seen, known)
+        if kind is dict or kind is list:
+            check(x, seen, known)
             return container_text(x)
         key = id(x)
         if kind not in _RANGES or key in seen or key in known:

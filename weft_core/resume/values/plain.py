@@ -50,40 +50,27 @@ ATOM_TEXTS: dict[type, Callable[[Any], str]] = {
 """By exact type: the text of an atom, or `NotPlain`."""
 
 
-def check_list(x: list[Any], seen: set[int], known: Collection[int], depth: int = 0) -> None:
-    """Raise `NotPlain` unless this is plain data of which nothing is in `seen` or `known` (by id); add it to `seen`."""
+def check(x: Any, seen: set[int], known: Collection[int], depth: int = 0) -> None:
+    """Raise `NotPlain` unless this list or dict is plain data of which nothing is in `seen` or `known` (by id).
+
+    Adds it to `seen`. A dict's keys are strings that do not look like tags.
+    """
     key = id(x)
     if key in seen or key in known or depth > PLAIN_DEPTH_MAX:
         raise NotPlain
     seen.add(key)
-    for item in x:
+    items = x
+    if type(x) is dict:
+        for name in x:
+            if type(name) is not str or name[:1] == "$":
+                raise NotPlain
+        items = x.values()
+    for item in items:
         kind = type(item)
         if kind not in ATOMS:
-            if kind is dict:
-                check_dict(item, seen, known, depth + 1)
-            elif kind is list:
-                check_list(item, seen, known, depth + 1)
-            else:
+            if kind is not dict and kind is not list:
                 raise NotPlain
-
-
-def check_dict(x: dict[Any, Any], seen: set[int], known: Collection[int], depth: int = 0) -> None:
-    """The same for a dict: its keys are strings that do not look like tags."""
-    key = id(x)
-    if key in seen or key in known or depth > PLAIN_DEPTH_MAX:
-        raise NotPlain
-    seen.add(key)
-    for name, item in x.items():
-        if type(name) is not str or name[:1] == "$":
-            raise NotPlain
-        kind = type(item)
-        if kind not in ATOMS:
-            if kind is dict:
-                check_dict(item, seen, known, depth + 1)
-            elif kind is list:
-                check_list(item, seen, known, depth + 1)
-            else:
-                raise NotPlain
+            check(item, seen, known, depth + 1)
 
 
 def container_text(x: Any) -> str:
@@ -103,10 +90,7 @@ def plain_text(x: object) -> str:
     write_atom = ATOM_TEXTS.get(kind)
     if write_atom is not None:
         return write_atom(x)
-    if kind is list:
-        check_list(x, set(), ())  # type: ignore[arg-type]
-    elif kind is dict:
-        check_dict(x, set(), ())  # type: ignore[arg-type]
-    else:
+    if kind is not list and kind is not dict:
         raise NotPlain
+    check(x, set(), ())
     return container_text(x)
