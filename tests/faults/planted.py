@@ -9,7 +9,6 @@ from unittest import mock
 
 from weft_core.engine import pump, rows
 from weft_core.engine.pump import Pump
-from weft_core.kernel.machine import Machine
 from weft_core.store import keys
 from weft_core.store.port import Batch
 
@@ -19,10 +18,9 @@ def result_and_frame_in_two_commits() -> Iterator[None]:
     """The history and state of a step in one commit, the frame that consumed its result in the next."""
     real = Pump._commit_turns
 
-    async def split(self: Pump, turn: Any, now: int) -> None:
+    async def split(self: Pump, turns: Any, batch: Any, now: int) -> None:
         first = Batch(expect={keys.OWNER: self.owner_version})
-        for loaded in turn.values():
-            changes = loaded.machine.changes()
+        for loaded, changes in turns:
             for fiber_id, row in changes.fibers.items():
                 if row is None:
                     first.delete.add(loaded.keys.fiber + fiber_id)
@@ -30,7 +28,7 @@ def result_and_frame_in_two_commits() -> Iterator[None]:
                 first.delete.add(f"{loaded.keys.inbox}{n:012d}")
         if first:
             await self.store.commit(first)
-        await real(self, turn, now)
+        await real(self, turns, batch, now)
 
     with mock.patch.object(Pump, "_commit_turns", split):
         yield
@@ -99,14 +97,14 @@ def result_dropped_when_the_commit_fails() -> Iterator[None]:
 @contextmanager
 def children_kept_after_their_join() -> Iterator[None]:
     """The rows of branches stay when their join is over."""
-    real = Machine.changes
+    real = pump.changes
 
-    def keeping(self: Machine) -> Any:
-        changes = real(self)
+    def keeping(machine: Any) -> Any:
+        changes = real(machine)
         changes.fibers = {k: v for k, v in changes.fibers.items() if v is not None}
         return changes
 
-    with mock.patch.object(Machine, "changes", keeping):
+    with mock.patch.object(pump, "changes", keeping):
         yield
 
 

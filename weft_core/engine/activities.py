@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from weft_core.errors import ActivityTimeout, CheckpointError, UnknownActivity
-from weft_core.kernel.changes import Dispatch
+from weft_core.kernel.waits import ActivityWait
 from weft_core.model.app import Activity
 from weft_core.resume.values import ATOMS
 
@@ -29,9 +29,9 @@ class ActivityInfo:
 
     def __init__(self, attempt: Attempt, last_details: Any) -> None:
         self.run_id = attempt.run_id
-        self.activity = attempt.dispatch.activity
-        self.attempt = attempt.dispatch.attempt
-        self.key = attempt.dispatch.key
+        self.activity = attempt.wait.activity
+        self.attempt = attempt.number
+        self.key = attempt.wait.key or f"{attempt.run_id}/{attempt.wait.operation_id}"
         self.last_details = last_details
         self._of = attempt
 
@@ -68,7 +68,7 @@ class Reports(Protocol):
 
 
 class Attempt:
-    """One attempt under way. It reports exactly once, unless it is aborted: then never.
+    """One attempt under way, the `number`th of its operation. It reports exactly once, unless it is aborted: then never.
 
     Once reported, `ok` says whether `text` is that of the result or of the error; a result that is a number, a string or
     nothing is there as it is, in `value`, and `text` is None. `stopped`: its code was asked to stop.
@@ -81,29 +81,42 @@ class Attempt:
     ok = False
     text: str | None = None
     value: Any = None
+    _details: str | None = None
     _info: ActivityInfo | None = None
     _loop: asyncio.AbstractEventLoop
     _timer: Callable[[], None] | None = None
     _beat_timer: Callable[[], None] | None = None
 
-    def __init__(self, run_id: str, dispatch: Dispatch, activity: Activity[..., Any], reports: Reports) -> None:
+    def __init__(
+        self, run_id: str, fiber_id: str, wait: ActivityWait, activity: Activity[..., Any], reports: Reports
+    ) -> None:
         self.run_id = run_id
-        self.dispatch = dispatch
+        self.fiber_id = fiber_id
+        self.wait = wait
+        self.number = wait.attempt
         self.activity = activity
         self._reports = reports
 
-    def start(self) -> None:
+    def is_for(self, wait: ActivityWait) -> bool:
+        """Whether this is the very attempt that the wait, perhaps read again meanwhile, asks for."""
+        return self.number == wait.attempt and self.wait.operation_id == wait.operation_id
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Call the activity. It may be over when this returns."""
+        wait = self.wait
+        if wait.details is not None:
+            self._details = wait.details
         host = self._reports.host
-        self._loop = asyncio.get_running_loop()
-        self.task = host.spawn(self._run(), contextvars.copy_context())
+        self._loop = loop
+        task = host.spawn(self._run(), contextvars.copy_context(), loop)
         if self.reported:
             return
+        self.task = task
         deadlines = []
-        if self.dispatch.timeout_ms is not None:
-            deadlines.append(host.now_ms() + self.dispatch.timeout_ms)
-        if self.dispatch.total_until_ms is not None:
-            deadlines.append(self.dispatch.total_until_ms)
+        if wait.timeout_ms is not None:
+            deadlines.append(host.now_ms() + wait.timeout_ms)
+        if wait.total_until is not None:
+            deadlines.append(wait.total_until)
         if deadlines:
             self._arm(min(deadlines))
         if self.activity.heartbeat_ms is not None:
@@ -112,10 +125,10 @@ class Attempt:
     async def _run(self) -> None:
         codec = self._reports.codec
         try:
-            call = self.dispatch.call
-            args, kwargs = codec.decode(self.dispatch.args) if call is None else (call, _NO_KEYWORDS)
+            call = self.wait.call
+            args, kwargs = codec.decode(self.wait.args) if call is None else (call, _NO_KEYWORDS)
             _current.set(self)
-            if self.dispatch.details is not None:
+            if self._details is not None:
                 self.info()
             activity = self.activity
             function = activity.function
@@ -161,7 +174,7 @@ class Attempt:
     def info(self) -> ActivityInfo:
         """What the activity can know of this attempt."""
         if self._info is None:
-            details = self.dispatch.details
+            details = self._details
             self._info = ActivityInfo(self, None if details is None else self._reports.codec.decode(details))
         return self._info
 
@@ -186,7 +199,7 @@ class Attempt:
             if self._reports.host.now_ms() < at_ms:
                 self._timer = self._reports.host.call_at(at_ms, fire)
             else:
-                self._expire(f"an attempt of activity {self.dispatch.activity!r} passed its time limit")
+                self._expire(f"an attempt of activity {self.wait.activity!r} passed its time limit")
 
         self._timer = self._reports.host.call_at(at_ms, fire)
 
@@ -199,7 +212,7 @@ class Attempt:
             if self._reports.host.now_ms() < at_ms:
                 self._beat_timer = self._reports.host.call_at(at_ms, fire)
             else:
-                self._expire(f"activity {self.dispatch.activity!r} gave no heartbeat for {span_ms / 1000:g} s")
+                self._expire(f"activity {self.wait.activity!r} gave no heartbeat for {span_ms / 1000:g} s")
 
         self._beat_timer = self._reports.host.call_at(at_ms, fire)
 

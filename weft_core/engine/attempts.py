@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from weft_core.engine.activities import Activities, Attempt
 from weft_core.engine.host import Host
-from weft_core.kernel.changes import Dispatch
+from weft_core.kernel import results
+from weft_core.kernel.machine import Machine
+from weft_core.kernel.waits import ActivityWait
 from weft_core.resume.values import ValueCodec
 
 
 class Beat(NamedTuple):
     """A heartbeat with the text of its details."""
 
-    dispatch: Dispatch
+    attempt: Attempt
     details: str
 
 
 Fact = Attempt | Beat
 """An attempt that has ended, or a heartbeat."""
+
+
+def deliver(machine: Machine, facts: Sequence[Fact], now: int) -> None:
+    """Tell a run what came of its attempts."""
+    for fact in facts:
+        if isinstance(fact, Beat):
+            results.heartbeat(machine, fact.attempt, fact.details)
+        elif fact.ok:
+            results.completed(machine, fact, fact.text, fact.value, now)
+        else:
+            results.failed(machine, fact, fact.text or "", now)
 
 
 class Attempts:
@@ -41,18 +54,19 @@ class Attempts:
     def __len__(self) -> int:
         return len(self._under_way)
 
-    def make(self, run_id: str, dispatch: Dispatch) -> Attempt | None:
-        """The attempt to start for a dispatch; None when that very attempt is under way or has just ended."""
-        key = (run_id, dispatch.fiber_id)
+    def make(self, run_id: str, fiber_id: str, wait: ActivityWait) -> Attempt | None:
+        """The attempt to start for a wait; None when that very attempt is under way or has just ended."""
+        key = (run_id, fiber_id)
         current = self._under_way.get(key)
         if current is not None:
-            if _same(current.dispatch, dispatch):
+            if current.is_for(wait):
                 return None
             current.abort()
         if run_id in self.facts:
-            if any(type(fact) is Attempt and _same(fact.dispatch, dispatch) for fact in self.facts[run_id]):
-                return None  # it ended while the run was being read again
-        attempt = self._under_way[key] = Attempt(run_id, dispatch, self.activities[dispatch.activity], self)
+            for fact in self.facts[run_id]:
+                if type(fact) is Attempt and fact.fiber_id == fiber_id and fact.is_for(wait):
+                    return None  # it ended while the run was being read again
+        attempt = self._under_way[key] = Attempt(run_id, fiber_id, wait, self.activities[wait.activity], self)
         return attempt
 
     def give_back(self, run_id: str, facts: list[Fact]) -> None:
@@ -61,7 +75,7 @@ class Attempts:
     def abort(self, run_id: str, fiber_id: str, operation_id: str) -> None:
         """Nobody wants this operation's result any more."""
         attempt = self._under_way.get((run_id, fiber_id))
-        if attempt is not None and attempt.dispatch.operation_id == operation_id:
+        if attempt is not None and attempt.wait.operation_id == operation_id:
             del self._under_way[run_id, fiber_id]
             attempt.abort()
 
@@ -82,14 +96,14 @@ class Attempts:
 
     def reported(self, attempt: Attempt) -> None:
         """An attempt has ended, with its `ok` and `text`."""
-        key = (attempt.run_id, attempt.dispatch.fiber_id)
+        key = (attempt.run_id, attempt.fiber_id)
         if self._under_way.get(key) is attempt:
             del self._under_way[key]
         self._add(attempt.run_id, attempt)
 
     def beaten(self, attempt: Attempt, details: str) -> None:
         """An attempt is alive and says how far it is."""
-        self._add(attempt.run_id, Beat(attempt.dispatch, details))
+        self._add(attempt.run_id, Beat(attempt, details))
 
     def _add(self, run_id: str, fact: Fact) -> None:
         facts = self.facts
@@ -99,7 +113,3 @@ class Attempts:
         if not facts:
             self._wake()  # who has facts does not sleep
         facts[run_id] = [fact]
-
-
-def _same(one: Dispatch, other: Dispatch) -> bool:
-    return one.operation_id == other.operation_id and one.attempt == other.attempt and one.fiber_id == other.fiber_id

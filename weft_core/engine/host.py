@@ -27,9 +27,10 @@ class Host:
         delay = min(max(at_ms - self.now_ms(), 0), TIMER_SPAN_MAX_MS)
         return asyncio.get_running_loop().call_later(delay / 1000, callback).cancel
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None], context: contextvars.Context) -> asyncio.Task[None]:
+    def spawn(
+        self, coroutine: Coroutine[Any, Any, None], context: contextvars.Context, loop: asyncio.AbstractEventLoop
+    ) -> asyncio.Task[None]:
         """Start an activity's attempt. Where Python can (3.12), it runs at once up to its first wait."""
-        loop = asyncio.get_running_loop()
         if sys.version_info >= (3, 12):
             return asyncio.Task(coroutine, loop=loop, context=context, eager_start=True)
         return loop.create_task(coroutine, context=context)

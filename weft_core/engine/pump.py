@@ -11,8 +11,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence, Set
 
-from weft_core.engine.activities import Activities, Attempt
-from weft_core.engine.attempts import Attempts, Beat, Fact
+from weft_core.engine.activities import Activities
+from weft_core.engine.attempts import Attempts, Fact, deliver
 from weft_core.engine.host import Host
 from weft_core.engine.loader import Loaded, refresh_inbox
 from weft_core.engine.parking import Parking, fenced
@@ -21,9 +21,9 @@ from weft_core.engine.rows import add_changes
 from weft_core.engine.submissions import Submission, Submissions
 from weft_core.engine.waiters import Waiters
 from weft_core.errors import Conflict, StoreError, StoreOwned, WeftError
-from weft_core.kernel import results
 from weft_core.kernel.changes import Changes
 from weft_core.kernel.records import RunRecord
+from weft_core.kernel.writing import changes, committed
 from weft_core.model.app import App
 from weft_core.store import keys
 from weft_core.store.port import Batch, Store
@@ -31,6 +31,9 @@ from weft_core.store.port import Batch, Store
 log = logging.getLogger("weft")
 _NO_FACTS: list[Fact] = []
 _NOBODY: frozenset[str] = frozenset()
+
+Turn = tuple[Loaded, Changes]
+"""A run that has moved, and what it wants written."""
 
 DUE_SCAN_MAX = 1_000
 """Timers one round fires."""
@@ -258,10 +261,11 @@ class Pump:
         todo, facts, resident = self._todo, self._attempts.facts, self._runs.loaded
         chosen = [*facts, *(run_id for run_id in todo if run_id not in facts)] if todo else list(facts)
         del chosen[ROUND_RUNS_MAX:]
-        turn: dict[str, Loaded] = {}
+        batch = self._new_batch()
+        turns: list[Turn] = []
         taken: dict[str, list[Fact]] = {}
         try:
-            away = [run_id for run_id in chosen if run_id not in self._runs]
+            away = [run_id for run_id in chosen if run_id not in resident and run_id not in self._runs]
             brought = await self._bring_all(away) if len(away) > 1 else _NOBODY
             for run_id in chosen:
                 inbox = todo.pop(run_id, False)
@@ -276,9 +280,9 @@ class Pump:
                     loaded = await self._bring(run_id, loaded)
                     if loaded is None:
                         continue
-                if self._turn(loaded, given, now):
-                    turn[run_id] = loaded
-            await self._commit_turns(turn, now)
+                if self._move(loaded, given, now):
+                    turns.append((loaded, _add_turn(batch, loaded)))
+            await self._commit_turns(turns, batch, now)
         except StoreError:
             # Nothing or everything was written: forget what memory believes and read it again, with the same facts.
             for run_id in chosen:
@@ -318,17 +322,11 @@ class Pump:
             self._next_due = start_at  # a client has set this timer
         return loaded
 
-    def _turn(self, loaded: Loaded, facts: Sequence[Fact], now: int) -> bool:
+    def _move(self, loaded: Loaded, facts: Sequence[Fact], now: int) -> bool:
         """Give a run its facts and let it move. False when it had to be parked with a problem."""
         machine = loaded.machine
         try:
-            for fact in facts:
-                if isinstance(fact, Beat):
-                    results.heartbeat(machine, fact.dispatch, fact.details)
-                elif fact.ok:
-                    results.completed(machine, fact.dispatch, fact.text, fact.value, now)
-                else:
-                    results.failed(machine, fact.dispatch, fact.text or "", now)
+            deliver(machine, facts, now)
             machine.advance(now)
         except (KeyboardInterrupt, SystemExit):
             raise
@@ -340,34 +338,27 @@ class Pump:
             return False
         return True
 
-    async def _commit_turns(self, turn: dict[str, Loaded], now: int) -> None:
+    def _new_batch(self) -> Batch:
+        return Batch(expect={keys.OWNER: self.owner_version})
+
+    async def _commit_turns(self, turns: list[Turn], batch: Batch, now: int) -> None:
         for _ in range(CONFLICT_RETRIES_MAX):
-            batch = Batch(expect={keys.OWNER: self.owner_version})
-            changes: dict[str, Changes] = {}
-            for run_id, loaded in turn.items():
-                change = changes[run_id] = loaded.machine.changes()
-                if change or loaded.ready_version == 0 or change.parked or change.dispatch:
-                    add_changes(
-                        batch,
-                        loaded.keys,
-                        change,
-                        ready_version=loaded.ready_version,
-                        seq_version=loaded.seq_version,
-                        ready_row='{"active":true}',
-                    )
             try:
                 number = await self._commit(batch) if batch else 0
             except Conflict as conflict:
                 if conflict.key == keys.OWNER:
                     raise fenced() from conflict
-                stale = next((t for t in turn.values() if conflict.key in (t.keys.ready, t.keys.seq)), None)
-                if stale is None:
+                at = next((i for i, (t, _) in enumerate(turns) if conflict.key in (t.keys.ready, t.keys.seq)), None)
+                if at is None:
                     raise
+                stale = turns[at][0]
                 await refresh_inbox(self.store, stale)
-                if not self._turn(stale, [], now):
-                    del turn[stale.keys.run_id]
+                if not self._move(stale, [], now):
+                    del turns[at]
+                batch = self._new_batch()
+                turns = [(loaded, _add_turn(batch, loaded)) for loaded, _ in turns]
                 continue
-            self._after_commit(turn, changes, number)
+            self._after_commit(turns, number)
             while self._problems:
                 await self._park(*self._problems.pop(0))
             return
@@ -385,11 +376,11 @@ class Pump:
         finally:
             self._committing = False
 
-    def _after_commit(self, turn: dict[str, Loaded], changes: dict[str, Changes], number: int) -> None:
-        starting: list[Attempt] = []
-        make, closing, evict = self._attempts.make, self._closing, self.evict
-        for run_id, loaded in turn.items():
-            change = changes[run_id]
+    def _after_commit(self, turns: list[Turn], number: int) -> None:
+        attempts, closing, evict = self._attempts, self._closing, self.evict
+        loop = asyncio.get_running_loop()
+        for loaded, change in turns:
+            run_id = loaded.keys.run_id
             if change.timers_set:
                 first = min(at for at, _ in change.timers_set)
                 if self._next_due is None or first < self._next_due:
@@ -397,32 +388,30 @@ class Pump:
             for line in change.logs:
                 log.log(_LEVELS[line.level], "%s: %s", run_id, line.message)
             for fiber_id, operation_id in change.abort:
-                self._attempts.abort(run_id, fiber_id, operation_id)
+                attempts.abort(run_id, fiber_id, operation_id)
             if change.closed:
-                self._attempts.abort_run(run_id)
+                attempts.abort_run(run_id)
                 self._runs.forget(run_id)
                 self._waiters.tell_closed(run_id, loaded.machine.record)
                 continue
-            loaded.machine.committed()
+            machine = loaded.machine
+            committed(machine)
             if change.parked:
                 loaded.ready_version = 0
-            elif loaded.ready_version == 0:
-                loaded.ready_version = number
-            if not closing:  # a loop that stops begins nothing
-                for dispatch in change.dispatch:
-                    attempt = make(run_id, dispatch)
-                    if attempt is not None:
-                        starting.append(attempt)
-            if loaded.machine.more:
+                self._runs.rest(run_id)
+            else:
+                if loaded.ready_version == 0:
+                    loaded.ready_version = number
+                self._runs.work(run_id)
+            if machine.more:
                 self._todo[run_id] = True
             if evict is not None and evict(run_id):
                 self._runs.forget(run_id)
-            elif change.parked:
-                self._runs.rest(run_id)
-            else:
-                self._runs.work(run_id)
-        for attempt in starting:
-            attempt.start()
+            if not closing:  # a loop that stops begins nothing
+                for fiber_id, wait in change.dispatch:
+                    attempt = attempts.make(run_id, fiber_id, wait)
+                    if attempt is not None:
+                        attempt.start(loop)
 
     async def _park(self, run_id: str, error: WeftError) -> None:
         self._runs.forget(run_id)
@@ -445,6 +434,13 @@ class Pump:
             self._disarm = None
         if self._next_due is not None:
             self._disarm = self.host.call_at(self._next_due, self._wake.set)
+
+
+def _add_turn(batch: Batch, loaded: Loaded) -> Changes:
+    """Add what a run wants written to the batch."""
+    change = changes(loaded.machine)
+    add_changes(batch, loaded.keys, change, ready_version=loaded.ready_version, seq_version=loaded.seq_version)
+    return change
 
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

@@ -26,9 +26,11 @@ class RunKeys:
         self.history = f"history/{quoted}/"
 
 
-def add_changes(
-    batch: Batch, run: RunKeys, changes: Changes, *, ready_version: int, seq_version: int, ready_row: str
-) -> None:
+READY = '{"active":true}'
+"""The ready row of a run that an engine advances."""
+
+
+def add_changes(batch: Batch, run: RunKeys, changes: Changes, *, ready_version: int, seq_version: int) -> None:
     """Add one run's changes to a batch that may hold those of other runs."""
     put, delete = batch.put, batch.delete
     if changes.record is not None:
@@ -69,4 +71,4 @@ def add_changes(
             delete.add(run.ready)
     elif not ready_version:
         batch.expect[run.ready] = 0
-        put[run.ready] = ready_row
+        put[run.ready] = READY

@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-
-class Dispatch(NamedTuple):
-    """An attempt of an activity to make, after the commit. `args` is the text of `[args, kwargs]`.
-
-    `key` is the idempotency key, the same on every attempt; `details` the last heartbeat's details, as text; `call` the
-    arguments themselves, where they are nothing but numbers and strings and the run is still in memory.
-    """
-
-    fiber_id: str
-    operation_id: str
-    activity: str
-    args: str
-    attempt: int
-    key: str
-    timeout_ms: int | None
-    total_until_ms: int | None
-    details: str | None
-    call: tuple[Any, ...] | None
+if TYPE_CHECKING:
+    from weft_core.kernel.waits import ActivityWait
 
 
 class LogLine(NamedTuple):
@@ -39,6 +23,7 @@ _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 class Changes:
     """Rows to write and to delete (None), what to do after the commit, and where the run then stands.
 
+    `dispatch`: fibers that wait for an attempt to be made, after the commit, with their waits.
     `parked`: nothing but timers and the inbox can move the run, so it may leave memory. `closed`: it has ended, and
     everything but its record, state and history goes: all its fibers, values and inbox rows are here to be deleted.
     One is made for every turn of every run and nearly all of it is empty, so what is empty is the class's.
@@ -52,7 +37,7 @@ class Changes:
     state: str | None = None
     consumed: Sequence[int] = ()
     history: Mapping[int, str] = _NOTHING
-    dispatch: Sequence[Dispatch] = ()
+    dispatch: Sequence[tuple[str, ActivityWait]] = ()
     abort: Sequence[tuple[str, str]] = ()
     logs: Sequence[LogLine] = ()
     parked: bool = False

@@ -97,7 +97,8 @@ def _park(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], o
             wait = wait_for(machine, fiber, operation, made)
         frames = encoder.quick(coroutine)
         encoded = encoder.encode(capture(coroutine)) if frames is None else None
-        machine.encode_state()
+        if machine.state or machine.state_text != "{}":
+            machine.encode_state()
     except BaseException:
         fiber.count = count
         for child in made:

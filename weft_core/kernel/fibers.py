@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 from weft_core.errors import DecodeError
-from weft_core.kernel.history import History
+from weft_core.kernel.history import BETWEEN, History
 from weft_core.kernel.records import dump, parse
 from weft_core.kernel.waits import Wait, wait_from_json
 from weft_core.resume.values import FiberEncoder
@@ -31,8 +31,8 @@ class Fiber:
     `frames` is the text of its call stack, None for a branch that is a bare operation. `coroutine` is that stack as a
     live object, made from the text when the fiber has to move. `outcome` is `{"ok": …}` or `{"error": …}` as text once
     it ended. `count` numbers its operations and children. `task` marks a background branch, `queued` one that waits for
-    a free slot and has not begun, `stopped` a background branch that the end of the run has cancelled. `entries` are
-    those of the run's history that ride in this row.
+    a free slot and has not begun, `stopped` a background branch that the end of the run has cancelled. `entries` is the
+    text of those of the run's history that ride in this row.
     """
 
     __slots__ = (
@@ -64,7 +64,7 @@ class Fiber:
         self.count = 0
         self.due: int | None = None
         self.values = NO_VALUES
-        self.entries: Sequence[str] = ()
+        self.entries = ""
         self.outcome: str | None = None
         self.task = task
         self.queued = False
@@ -87,7 +87,7 @@ class Fiber:
     def to_json(self, marks: str) -> str:
         """The row; `marks` say how far the history has counted."""
         if self.entries:
-            marks = f'{marks},"e":[{",".join(self.entries)}]'
+            marks = f'{marks},"e":[{self.entries}]'
         if not (self.outcome is not None or self.task or self.queued or self.stopped or self.scopes or self.values):
             # Nearly every row is like this: the fiber waits in its frames.
             if self.wait is not None and self.frames is not None:
@@ -120,7 +120,7 @@ class Fiber:
             fiber.count = int(raw["n"])
             fiber.queued = bool(raw.get("queued", False))
             fiber.stopped = bool(raw.get("stopped", False))
-            fiber.entries = [dump(entry) for entry in raw.get("e", ())]
+            fiber.entries = BETWEEN.join([dump(entry) for entry in raw.get("e", ())])
             history.loaded(int(raw["h"]), int(raw["c"]))
             if "done" in raw:
                 fiber.outcome = dump(raw["done"])

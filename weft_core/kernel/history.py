@@ -16,8 +16,10 @@ from weft_core.errors import DecodeError
 from weft_core.kernel.records import HISTORY_CHUNK, HISTORY_MAX, HISTORY_ROWS_MAX, dump, parse, quoted
 
 if TYPE_CHECKING:
-    from weft_core.kernel.changes import Dispatch
     from weft_core.kernel.fibers import Fiber
+
+BETWEEN = ",\n"
+"""Between the entries that ride in a fiber's row. A line break is in no entry, so they can be told apart again."""
 
 
 class History:
@@ -42,26 +44,35 @@ class History:
         self.fresh.append(f'{{"n":{self.count},"at":{now},"kind":"{kind}"{extra}}}')
         self.count += 1
 
-    def note_completed(self, now: int, dispatch: Dispatch) -> None:
+    def note_completed(self, now: int, activity: str, fiber_id: str, attempt: int) -> None:
         """The entry of every step, made without the generality of `note`."""
+        count = self.count
         self.fresh.append(
-            f'{{"n":{self.count},"at":{now},"kind":"activity_completed","name":{quoted(dispatch.activity)},'
-            f'"fiber":"{dispatch.fiber_id}","attempt":{dispatch.attempt}}}'
+            f'{{"n":{count},"at":{now},"kind":"activity_completed","name":{quoted(activity)},'
+            f'"fiber":"{fiber_id}","attempt":{attempt}}}'
         )
-        self.count += 1
+        self.count = count + 1
 
     def ride(self, carrier: Fiber) -> None:
         """Let what is new ride in the row of a fiber that is going to be written; full chunks become rows."""
-        riding = [*carrier.entries, *self.fresh]
-        self.fresh = []
-        carrier.entries = self._write(riding, full=True) if len(riding) >= HISTORY_CHUNK else riding
+        fresh, riding = self.fresh, carrier.entries
+        text = BETWEEN.join(fresh) if len(fresh) > 1 else fresh[0]
+        carrier.entries = riding = f"{riding}{BETWEEN}{text}" if riding else text
+        fresh.clear()
+        if riding.count(BETWEEN) >= HISTORY_CHUNK - 1:
+            carrier.entries = BETWEEN.join(self._write(riding.split(BETWEEN), full=True))
+
+    def take_back(self, carrier: Fiber) -> None:
+        """A fiber is gone: what rode in its row needs another place."""
+        if carrier.entries:
+            self.fresh += carrier.entries.split(BETWEEN)
+            carrier.entries = ""
 
     def write(self, fibers: Iterable[Fiber]) -> None:
         """Write everything that is new, and what these fibers carried."""
-        entries, self.fresh = self.fresh, []
         for fiber in fibers:
-            entries += fiber.entries
-            fiber.entries = ()
+            self.take_back(fiber)
+        entries, self.fresh = self.fresh, []
         self._write(entries, full=False)
 
     def _write(self, entries: list[str], *, full: bool) -> list[str]:

@@ -12,14 +12,15 @@ from typing import Any
 
 from weft_core.errors import Cancelled, CheckpointError, DecodeError
 from weft_core.kernel import branches, commands, tasks, timers
-from weft_core.kernel.changes import Changes, Dispatch, LogLine
+from weft_core.kernel.changes import LogLine
 from weft_core.kernel.context import Context, Task
 from weft_core.kernel.drive import cancelled, drive
 from weft_core.kernel.fibers import ROOT, Fiber
 from weft_core.kernel.history import History
 from weft_core.kernel.large import LargeValues
-from weft_core.kernel.records import CLOSED, InboxRow, RunRecord
+from weft_core.kernel.records import InboxRow, RunRecord
 from weft_core.kernel.waits import ActivityWait, Interrupt, SignalWait
+from weft_core.kernel.writing import armed
 from weft_core.model.app import Activity, App
 from weft_core.resume import Unit
 from weft_core.resume import drop as drop_coroutine
@@ -31,6 +32,43 @@ LOG_LINE_MAX = 2_000
 
 class Machine:
     """The state machine of one run. `find_activity` is the engine's, which may know more than the app."""
+
+    __slots__ = (
+        "abort",
+        "activity_count",
+        "app",
+        "codec",
+        "consumed",
+        "context",
+        "current",
+        "dispatch",
+        "due",
+        "externals",
+        "fibers",
+        "find_activity",
+        "handles",
+        "history",
+        "inbox_next",
+        "interrupt_next",
+        "joiners",
+        "large",
+        "logs",
+        "more",
+        "moved",
+        "new_tasks",
+        "now",
+        "patient",
+        "queue",
+        "record",
+        "record_changed",
+        "signal_order",
+        "signal_waiters",
+        "signals",
+        "state",
+        "state_text",
+        "stored_due",
+        "stored_state_text",
+    )
 
     def __init__(
         self, record: RunRecord, app: App, *, find_activity: Callable[[str], Activity[..., Any]], patient: bool = False
@@ -45,7 +83,7 @@ class Machine:
         self.context = Context(self, self.state)
         self.externals = Externals({"ctx": self.context, "state": self.state, "log": self.context.log})
         self.fibers: dict[str, Fiber] = {}
-        self.queue: deque[tuple[Fiber, str, Any]] = deque()
+        self.queue: list[tuple[Fiber, str, Any]] = []
         self.current: Fiber | None = None
         self.signals: dict[str, deque[InboxRow]] = {}
         self.signal_waiters: dict[str, list[Fiber]] = {}
@@ -59,16 +97,16 @@ class Machine:
         self.inbox_next = 1
         self.dispatch: set[str] = set()
         self.abort: list[tuple[str, str]] = []
-        self._moved: dict[str, Fiber | None] = {}
+        self.moved: dict[str, Fiber | None] = {}
         self.due: dict[str, int] = {}
-        self._stored_due: dict[str, int] = {}
+        self.stored_due: dict[str, int] = {}
         self.record_changed = False
-        self._state_text = "{}"
-        self._stored_state_text = "{}"
+        self.state_text = "{}"
+        self.stored_state_text = "{}"
         self.large = LargeValues({})
-        self._consumed: list[int] = []
+        self.consumed: list[int] = []
         self.history = History(record.history_count)
-        self._logs: list[LogLine] = []
+        self.logs: list[LogLine] = []
 
     # --- loading ---------------------------------------------------------------------------------------------------
 
@@ -92,7 +130,7 @@ class Machine:
             if not isinstance(loaded, dict):
                 raise DecodeError("the run's public state is not a dict; it was damaged outside of Weft")
             machine.state.update(loaded)
-            machine._state_text = machine._stored_state_text = state
+            machine.state_text = machine.stored_state_text = state
         for fiber_id, text in fibers.items():
             fiber = Fiber.from_json(fiber_id, text, machine.history)
             machine.fibers[fiber_id] = fiber
@@ -103,7 +141,7 @@ class Machine:
             machine.due[""] = record.timeout_at
         elif not record.closed and record.started_at is None and record.start_at is not None:
             machine.due[""] = record.start_at
-        machine._stored_due = dict(machine._armed())
+        machine.stored_due = dict(armed(machine))
         waiting = [f for f in machine.fibers.values() if f.wait is not None and f.outcome is None and not f.queued]
         waiting.sort(key=lambda f: f.wait.order if isinstance(f.wait, SignalWait) else 0)
         machine.signal_order = max(
@@ -127,7 +165,7 @@ class Machine:
                 self.signals.setdefault(row.name, deque()).append(row)
                 self.offer(row.name)
             else:
-                self._consumed.append(row.n)
+                self.consumed.append(row.n)
                 commands.obey(self, row)
 
     def advance(self, now: int) -> None:
@@ -143,7 +181,8 @@ class Machine:
             self._begin_run()
         if self.due:
             timers.fire(self)
-        self._drain()
+        if self.queue:
+            self._drain()
         root = self.fibers.get(ROOT)
         if root is not None and root.outcome is not None:
             self._close_ended(root)
@@ -177,12 +216,12 @@ class Machine:
         self.queue.append((root, "value", None))
 
     def _drain(self) -> None:
-        queue = self.queue
-        while queue:
-            fiber, kind, payload = queue.popleft()
-            drive(self, fiber, kind, payload)
-            if self.new_tasks:
-                tasks.begin_new(self)
+        while self.queue:
+            moving, self.queue = self.queue, []
+            for fiber, kind, payload in moving:
+                drive(self, fiber, kind, payload)
+                if self.new_tasks:
+                    tasks.begin_new(self)
 
     def _close_ended(self, root: Fiber) -> None:
         # Background branches do not outlive the run; their `finally` blocks run first, and may wait.
@@ -229,15 +268,19 @@ class Machine:
         interrupt, throw.
         """
         fiber.wait = None
-        self.touch(fiber)
+        self.moved[fiber.id] = fiber
+        if fiber.due is not None or fiber.scopes:
+            self._set_due(fiber)
         self.queue.append((fiber, kind, payload))
 
     def touch(self, fiber: Fiber) -> None:
         """The fiber's row changes with this turn."""
-        self._moved[fiber.id] = fiber
+        self.moved[fiber.id] = fiber
         wait = fiber.wait
-        if fiber.due is None and not fiber.scopes and (wait is None or wait.due is None):
-            return
+        if fiber.due is not None or fiber.scopes or (wait is not None and wait.due is not None):
+            self._set_due(fiber)
+
+    def _set_due(self, fiber: Fiber) -> None:
         due = fiber.next_due()
         if due != fiber.due:
             fiber.due = due
@@ -248,12 +291,11 @@ class Machine:
 
     def release(self, fiber: Fiber) -> None:
         """The fiber is gone: its row, timer and values go with this turn."""
-        self._moved[fiber.id] = None
+        self.moved[fiber.id] = None
         self.due.pop(fiber.id, None)
         self.large.drop(fiber.values)
         fiber.values = frozenset()
-        self.history.fresh += fiber.entries
-        fiber.entries = ()
+        self.history.take_back(fiber)
         fiber.due = None
         if fiber.coroutine is not None:
             drop_coroutine(fiber.coroutine)
@@ -268,7 +310,7 @@ class Machine:
         while waiters and rows:
             fiber = waiters.pop(0)
             row = rows.popleft()
-            self._consumed.append(row.n)
+            self.consumed.append(row.n)
             self.note("signal_received", name=name, fiber=fiber.id)
             self.move(fiber, "value", row.payload)
         if rows is not None and not rows:
@@ -322,8 +364,8 @@ class Machine:
     # --- values, state, names ----------------------------------------------------------------------------------------
 
     def encode_state(self) -> None:
-        if self.state or self._state_text != "{}":
-            self._state_text = self.codec.encode(self.state, what="ctx.state")
+        if self.state or self.state_text != "{}":
+            self.state_text = self.codec.encode(self.state, what="ctx.state")
 
     def find_unit(self, name: str) -> Unit:
         """A resumable function of the app by name, for the branches of a map."""
@@ -340,107 +382,8 @@ class Machine:
 
     def log(self, level: str, message: str) -> None:
         line = str(message)[:LOG_LINE_MAX]
-        self._logs.append(LogLine(level=level, message=line))
+        self.logs.append(LogLine(level=level, message=line))
         self.note("log", level=level, message=line)
-
-    # --- changes -------------------------------------------------------------------------------------------------------
-
-    def changes(self) -> Changes:
-        """Everything since the last `committed`, to be written in one batch."""
-        record = self.record
-        closed = record.status in CLOSED
-        result = Changes()
-        history = self.history
-        if history.fresh or closed:
-            self._keep_history(closed)
-        if history.rows:
-            result.history = history.rows
-        if self._consumed:
-            result.consumed = self._consumed
-        if self._logs:
-            result.logs = self._logs
-        if self.abort:
-            result.abort = self.abort
-        if self.record_changed:
-            result.record = record.to_json()
-        if self._state_text != self._stored_state_text:
-            result.state = self._state_text
-        if self._stored_due or self.due:
-            stored, due = self._stored_due, self._armed()
-            result.timers_clear = {(at, f) for f, at in stored.items() if due.get(f) != at}
-            result.timers_set = {(at, f) for f, at in due.items() if stored.get(f) != at}
-        if closed:
-            result.closed = True
-            result.fibers = dict.fromkeys([*self.fibers, *self._moved])
-            result.values = dict.fromkeys(self.large.stored())
-            result.consumed = [*self._consumed, *(row.n for rows in self.signals.values() for row in rows)]
-            return result
-        if self._moved:
-            marks = f'"h":{history.count},"c":{history.chunks}'
-            result.fibers = {
-                fiber_id: None if fiber is None else fiber.to_json(marks) for fiber_id, fiber in self._moved.items()
-            }
-        if self.large.changes:
-            result.values = self.large.changes
-        if self.dispatch:
-            result.dispatch = [self._dispatch(fiber_id) for fiber_id in self.dispatch]
-        if self.activity_count == 0 or record.status == "suspended":
-            result.parked = True
-        return result
-
-    def _keep_history(self, closed: bool) -> None:
-        """Find a place for what is new in the history."""
-        if closed:
-            self.history.write(self.fibers.values())
-            return
-        carrier = next((fiber for fiber in self._moved.values() if fiber is not None), None)
-        if carrier is None:
-            carrier = self.fibers.get(ROOT)
-            if carrier is None:
-                self.history.write(())
-                return
-            self._moved[ROOT] = carrier
-        self.history.ride(carrier)
-
-    def _dispatch(self, fiber_id: str) -> Dispatch:
-        wait = self.fibers[fiber_id].wait
-        assert isinstance(wait, ActivityWait)
-        return Dispatch(
-            fiber_id,
-            wait.operation_id,
-            wait.activity,
-            wait.args,
-            wait.attempt,
-            wait.key or f"{self.record.id}/{wait.operation_id}",
-            wait.timeout_ms,
-            wait.total_until,
-            wait.details,
-            wait.call,
-        )
-
-    def _armed(self) -> dict[str, int]:
-        """The due times that stand in the store: none while nothing may fire."""
-        return {} if self.record.closed or self.record.status == "suspended" else self.due
-
-    def committed(self) -> None:
-        """The last `changes()` are durable."""
-        self.record_changed = False
-        self._stored_state_text = self._state_text
-        self._moved = {}
-        if self._stored_due or self.due:
-            self._stored_due = dict(self._armed())
-        if self.large.changes:
-            self.large.committed(needed_later=any(f.queued and f.frames for f in self.fibers.values()))
-        if self.history.rows:
-            self.history.rows = {}
-        if self.dispatch:
-            self.dispatch = set()
-        if self._consumed:
-            self._consumed = []
-        if self._logs:
-            self._logs = []
-        if self.abort:
-            self.abort = []
 
     def forget(self) -> None:
         """Drop every live coroutine without running any of the user's code."""

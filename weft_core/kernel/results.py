@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from weft_core.errors import ActivityTimeout, UnknownActivity
-from weft_core.kernel.changes import Dispatch
 from weft_core.kernel.fibers import Fiber
 from weft_core.kernel.waits import ActivityWait
 from weft_core.model.retry import DEFAULT, Retry
@@ -17,37 +16,44 @@ ERROR_TEXT_MAX = 2_000
 """Characters of an error's message kept in the history."""
 
 
-def wanted(machine: Machine, dispatch: Dispatch) -> tuple[Fiber, ActivityWait] | None:
+class Attempted(Protocol):
+    """Which attempt a report is about: of the operation that this fiber waited for, the number from 1."""
+
+    fiber_id: str
+    wait: ActivityWait
+    number: int
+
+
+def wanted(machine: Machine, attempt: Attempted) -> Fiber | None:
     """The fiber that waits for exactly this attempt, or None: a late result of an operation that is over."""
-    fiber = machine.fibers.get(dispatch.fiber_id)
+    fiber = machine.fibers.get(attempt.fiber_id)
     if fiber is None:
         return None
     wait = fiber.wait
-    if (
-        type(wait) is ActivityWait
-        and wait.operation_id == dispatch.operation_id
-        and wait.attempt == dispatch.attempt
-        and wait.retry_at is None
-        and wait.outcome is None
-    ):
-        return fiber, wait
+    if wait is not attempt.wait:  # perhaps the same one, read from the store again
+        if type(wait) is not ActivityWait or wait.operation_id != attempt.wait.operation_id:
+            return None
+        attempt.wait = wait
+    if wait.attempt == attempt.number and wait.retry_at is None and wait.outcome is None:
+        return fiber
     return None
 
 
-def completed(machine: Machine, dispatch: Dispatch, text: str | None, value: Any, now: int) -> bool:
+def completed(machine: Machine, attempt: Attempted, text: str | None, value: Any, now: int) -> bool:
     """An attempt returned: `text` of its result, or None and the `value` itself (one of `ATOMS`).
 
     False when nobody waits for it any more.
     """
-    found = wanted(machine, dispatch)
-    if found is None:
+    fiber = wanted(machine, attempt)
+    if fiber is None:
         return False
     machine.now = now
-    fiber, wait = found
-    machine.history.note_completed(now, dispatch)
-    if text is None and (fiber.frames is None or machine.record.status == "suspended"):
+    wait = attempt.wait
+    machine.history.note_completed(now, wait.activity, fiber.id, wait.attempt)
+    suspended = machine.record.status == "suspended"
+    if text is None and (suspended or fiber.frames is None):
         text = machine.codec.encode(value)
-    if machine.record.status == "suspended":
+    if suspended:
         hold(machine, fiber, wait, f'{{"ok":{text}}}')
     elif text is None:
         machine.settle_activity(fiber, "atom", value)
@@ -56,13 +62,13 @@ def completed(machine: Machine, dispatch: Dispatch, text: str | None, value: Any
     return True
 
 
-def failed(machine: Machine, dispatch: Dispatch, error: str, now: int) -> bool:
+def failed(machine: Machine, attempted: Attempted, error: str, now: int) -> bool:
     """An attempt raised. The policy decides: another attempt later, or the error goes to the workflow."""
-    found = wanted(machine, dispatch)
-    if found is None:
+    fiber = wanted(machine, attempted)
+    if fiber is None:
         return False
     machine.now = now
-    fiber, wait = found
+    wait = attempted.wait
     fiber_id, attempt = fiber.id, wait.attempt
     raised = machine.codec.decode_error(error)
     retry_at = _retry_at(machine, wait, raised, now)
@@ -87,13 +93,12 @@ def failed(machine: Machine, dispatch: Dispatch, error: str, now: int) -> bool:
     return True
 
 
-def heartbeat(machine: Machine, dispatch: Dispatch, details: str) -> bool:
+def heartbeat(machine: Machine, attempt: Attempted, details: str) -> bool:
     """Keep the details an attempt reported; the next attempt can read them."""
-    found = wanted(machine, dispatch)
-    if found is None:
+    fiber = wanted(machine, attempt)
+    if fiber is None:
         return False
-    fiber, wait = found
-    wait.details = details
+    attempt.wait.details = details
     machine.touch(fiber)
     return True
 

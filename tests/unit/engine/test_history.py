@@ -37,8 +37,7 @@ def test_the_latest_stay_when_many_branches_end_together() -> None:
         history.ride(dice.choice(branches))
     dice.shuffle(branches)
     for branch in branches:  # as `Machine.release` does
-        history.fresh += branch.entries
-        branch.entries = ()
+        history.take_back(branch)
     history.note(5_000, "slept", {})
     history.ride(root)
     found = shown(history, [root])
