@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
 from tests.laws.generate import Program
@@ -78,8 +78,8 @@ class World:
     def unit(self, function: Any) -> Any:
         return self.decorator(function)
 
-    def load(self, program: Program) -> ModuleType:
-        """The program as a module of this world."""
+    def load(self, program: Program, make: Callable[[Program, str], CodeType] | None = None) -> ModuleType:
+        """The program as a module of this world, from its own code or what is made of it."""
         name = f"{self.name}_program"
         filename = f"<program {program.seed}>"
         lines = program.source.splitlines(keepends=True)
@@ -89,10 +89,14 @@ class World:
         self.units[:] = self.own
         sys.modules[name] = module
         try:
-            exec(compile(program.source, filename, "exec", dont_inherit=True), module.__dict__)
+            exec((make or _code)(program, filename), module.__dict__)
         finally:
             del linecache.cache[filename]
         return module
+
+
+def _code(program: Program, filename: str) -> CodeType:
+    return compile(program.source, filename, "exec", dont_inherit=True)
 
 
 def _compiling(function: Any) -> Any:

@@ -6,8 +6,39 @@ from textwrap import dedent
 
 import pytest
 
+from tests.laws.apart import named_apart
 from tests.laws.check import Report, check_program
 from tests.laws.generate import Program
+from tests.laws.run import COMPILED, PLAIN, run
+
+COMPREHENSIONS_SIDE_BY_SIDE = """
+    @unit
+    async def f0(which, x2):
+        try:
+            match which:
+                case 0: show(1, [([x2 for x2 in (1, 2)], [x2 for _ in (3,)], await op(2)) for _ in (4,)])
+                case 1: show(3, [({x2 for x2 in (1, 2)}, [(x2 := 7) for _ in (3,)], await op(4)) for _ in (4,)])
+                case 2: show(5, [([x2 for x2 in (1, 2)], (lambda: x2)(), await op(6)) for _ in (4,)])
+                case 3: show(7, [([x2 for x2 in (1, 2)], list(x2 for _ in (3,)), await op(8)) for _ in (4,)])
+        except (Exception, Cancelled) as error:
+            note(9, error)
+        show(10, x2)
+
+    @unit
+    async def f1(x2):
+        h0 = lambda: x2
+        try:
+            show(11, [([x2 for x2 in (1, 2)], [x2 for _ in (3,)]) for _ in (4,)])
+        except (Exception, Cancelled) as error:
+            note(12, error)
+        show(13, x2, await op(14), h0())
+
+    @unit
+    async def main(*args, **kw):
+        for which in range(4):
+            await f0(which, 9)
+        await f1(9)
+    """
 
 FOUND = {
     "an error in the type of a later except* clause came up while an earlier clause's part was handled": """
@@ -268,6 +299,31 @@ FOUND = {
             await op(13)
             show(14, x2, [function() for function in kept])
         """,
+    "the same where the comprehension reads its variable before that has a value": """
+        @unit
+        async def f0(which, x2):
+            h0 = lambda: x2
+            try:
+                match which:
+                    case 0: show(1, [(lambda: x2)() for l0 in (1,) if x2 for x2 in (2, 3)])
+                    case 1: show(2, [(lambda: x2)() / 0 for l0 in (1, 2) if l0 == 1 or show(3, x2) for x2 in (4, 5)])
+                    case 2: show(4, {(lambda: x2)() for x2.v in (1,) for x2 in (2, 3)})
+                    case 3: show(5, {(lambda: x2)(): l0 for l0 in [[1]] for l0[x2], x2 in [(2, 3)]})
+                    case 4: show(6, [(lambda: x2)() for l0 in (1,) if [x2 for x2 in x2] for x2 in (2, 3)])
+                    case 5: show(7, [(lambda: x2)() for l0 in (1,) if list(x2 for _ in (4,)) for x2 in (2, 3)])
+                    case 6: show(8, [(lambda: x2)() for l0 in (1,) if (lambda l0=x2: l0)() for x2 in (2, 3)])
+                    case 7: show(9, [[(lambda: x2)() for l1 in (1,) if x2 for x2 in l0] for l0 in [[await op(10)]]])
+                    case 8: show(11, [(x2, await op(12)) for l0 in (1,) if x2 for x2 in (2, 3)])
+            except (Exception, Cancelled) as error:
+                note(13, error)
+            show(14, x2, await op(15), h0())
+
+        @unit
+        async def main(*args, **kw):
+            for which in range(9):
+                await f0(which, 9)
+        """,
+    "a comprehension reads what another one beside it has as its variable": COMPREHENSIONS_SIDE_BY_SIDE,
     "the name of a caught error is deleted at the handler's end also where only a function that closes over it looks": """
         @unit
         async def f0(which, h):
@@ -319,3 +375,15 @@ def test_found(what: str) -> None:
     check_program(Program(0, dedent(FOUND[what]), {}), report, answers=60)
     assert report.broken == []
     assert report.executions == 60
+
+
+def test_comprehensions_side_by_side_keep_to_their_own_variables() -> None:
+    """Compiled code does what the language says also where the Python at hand does not (see `apart`)."""
+    program = Program(0, dedent(COMPREHENSIONS_SIDE_BY_SIDE), {})
+    compiled, apart = COMPILED.load(program), PLAIN.load(program, named_apart)
+    outcome = run(COMPILED, compiled, program, 0)
+    assert run(PLAIN, apart, program, 0).difference(outcome, tracebacks=True) is None
+    shown = {entry[0]: entry[1] for entry in outcome.trace if isinstance(entry, tuple)}
+    assert {9, 12}.isdisjoint(shown)
+    assert (shown[11], shown[13]) == ("tuple(list(tuple(list(1, 2), list(9))))", "tuple(9, 2, 9)")
+    assert (10, "tuple(7)", "{}") in outcome.trace

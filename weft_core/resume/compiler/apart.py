@@ -1,9 +1,10 @@
 """Comprehension variables that share their name with a variable other functions see.
 
 Compiled code has the variables that nested functions close over as free variables. Since 3.12 a comprehension runs in the
-frame of its function (PEP 709), and when it ends with an exception, 3.12 and 3.13 do not put such a free variable back:
-the function goes on with the comprehension's. With a name of its own there is nothing to put back. (Not where that name
-would be seen: a variable that is read before it has a value is left as it is.)
+frame of its function (PEP 709), and 3.12 and 3.13 take such a free variable and the comprehension's for one where the
+comprehension closes over its own: the function may go on with the comprehension's, and what the comprehension reads before
+its variable has a value may be the bare cell. With a name of its own there is nothing to mistake. (`unbound` sees to it
+that the name is not seen where such a variable is read too early.)
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Set
 from typing import TypeVar
 
-from weft_core.resume.compiler.names import Comprehension, comprehension_targets, names_in
+from weft_core.resume.compiler.names import Comprehension, comprehension_targets
 from weft_core.resume.compiler.refusals import awaits
 
 Node = TypeVar("Node", bound=ast.AST)
@@ -58,7 +59,7 @@ class Apart(ast.NodeTransformer):
 
     def _comprehension(self, node: Comprehension) -> ast.AST:
         self.generic_visit(node)
-        shared = (comprehension_targets(node) & self.captured) - _read_early(node)
+        shared = comprehension_targets(node) & self.captured
         if shared and not _written_out(node):
             self.count += 1
             Rename({name: f"{_PREFIX}{self.count}.{name}" for name in shared}).inside(node)
@@ -72,18 +73,6 @@ def _written_out(node: Comprehension) -> bool:
     first, *others = node.generators
     elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
     return bool(first.is_async) or any(awaits(part) for part in (first.target, *first.ifs, *others, *elements))
-
-
-def _read_early(node: Comprehension) -> set[str]:
-    """What is read in front of the `for` that gives it a value, or in it."""
-    early: set[str] = set()
-    given: set[str] = set()
-    for index, generator in enumerate(node.generators):
-        if index:
-            early |= names_in(generator.iter).reads - given
-        given |= names_in(generator.target).stores
-        early |= names_in(generator.target, *generator.ifs).reads - given
-    return early
 
 
 def own_name(name: str) -> str:

@@ -229,9 +229,24 @@ class _Reads(Visitor):
             inner.generic_visit(node)
             names = Names()
             names.visit_all(generator.target for generator in node.generators)
-            self.found += [name for name in inner.found if name.id not in names.stores]
+            shown = names.stores - _read_early(node)
+            self.found += [name for name in inner.found if name.id not in shown]
 
     visit_ListComp = visit_SetComp = visit_DictComp = _comprehension
+
+
+def _read_early(node: Comprehension) -> set[str]:
+    """What a comprehension reads in front of the `for` that gives it a value, or in it."""
+    early: set[str] = set()
+    given: set[str] = set()
+    for index, generator in enumerate(node.generators):
+        if index:
+            early |= names_in(generator.iter).reads - given
+        target = names_in(generator.target)
+        early |= target.reads - given
+        given |= target.stores
+        early |= names_in(*generator.ifs).reads - given
+    return early
 
 
 class Looking(ast.NodeTransformer):
