@@ -400,15 +400,10 @@ class Client:
 
 def _damaged(row: Row, error: DecodeError) -> RunRecord:
     """What is shown of a run whose record cannot be read, so that it does not hide the others."""
-    return RunRecord(
-        id=keys.unquote(row.key.removeprefix("run/")),
-        workflow="?",
-        version="?",
-        status="suspended",
-        input="null",
-        created_at=0,
-        problem={"code": error.code, "message": str(error)},
-    )
+    run_id = keys.unquote(row.key.removeprefix("run/"))
+    record = RunRecord(id=run_id, workflow="?", version="?", status="suspended", input="null", created_at=0)
+    record.problem = {"code": error.code, "message": str(error)}
+    return record
 
 
 async def scan_all(store: Store, prefix: str) -> list[Row]:

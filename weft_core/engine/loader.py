@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from weft_core.client import scan_all
@@ -17,14 +16,16 @@ from weft_core.store import keys
 from weft_core.store.port import Batch, Row, Store
 
 
-@dataclass(slots=True, kw_only=True)
 class Loaded:
     """A run in memory, with the versions of the rows that clients write too."""
 
-    machine: Machine
-    keys: RunKeys
-    ready_version: int = 0
-    seq_version: int = 0
+    __slots__ = ("keys", "machine", "ready_version", "seq_version")
+
+    def __init__(self, *, machine: Machine, keys: RunKeys, ready_version: int = 0) -> None:
+        self.machine = machine
+        self.keys = keys
+        self.ready_version = ready_version
+        self.seq_version = 0
 
 
 def new_run(

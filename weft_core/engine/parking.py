@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 
 from weft_core.client import scan_all
 from weft_core.engine.rows import RunKeys
@@ -26,7 +25,6 @@ def fenced() -> StoreOwned:
     )
 
 
-@dataclass(slots=True)
 class Parking:
     """Runs this engine has set aside. The next engine that opens the store tries each of them again.
 
@@ -34,10 +32,11 @@ class Parking:
     a client that writes to the run makes this engine try once more.
     """
 
-    store: Store
-    owner_version: int
-    problems: dict[str, WeftError] = field(default_factory=dict)
-    versions: dict[str, int] = field(default_factory=dict)
+    def __init__(self, store: Store, owner_version: int) -> None:
+        self.store = store
+        self.owner_version = owner_version
+        self.problems: dict[str, WeftError] = {}
+        self.versions: dict[str, int] = {}
 
     def __contains__(self, run_id: str) -> bool:
         return run_id in self.problems

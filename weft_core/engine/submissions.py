@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from weft_core.errors import Conflict
 from weft_core.kernel.records import RunRecord
 from weft_core.store.port import Batch
 
 
-@dataclass(slots=True, kw_only=True)
 class Submission:
     """A client's batch, and the future its maker waits for."""
 
-    batch: Batch
-    run_id: str
-    new: RunRecord | None
-    done: asyncio.Future[None]
+    __slots__ = ("batch", "done", "new", "run_id")
+
+    def __init__(self, batch: Batch, run_id: str, new: RunRecord | None, done: asyncio.Future[None]) -> None:
+        self.batch = batch
+        self.run_id = run_id
+        self.new = new
+        self.done = done
 
 
 class Submissions:
@@ -35,7 +36,7 @@ class Submissions:
     def add(self, batch: Batch, run_id: str, new: RunRecord | None) -> asyncio.Future[None]:
         """Queue a batch (with the record of the run that it starts); the future is set when its commit is durable."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Submission(batch=batch, run_id=run_id, new=new, done=done))
+        self._waiting.append(Submission(batch, run_id, new, done))
         return done
 
     def withdraw(self) -> list[asyncio.Future[None]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from weft_core.errors import DecodeError
@@ -16,13 +15,15 @@ ROOT = "0"
 NO_VALUES: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True, kw_only=True)
 class Scope:
     """A time limit (`async with ctx.timeout`) that a fiber is inside of."""
 
-    id: str
-    due: int
-    expired: bool = False
+    __slots__ = ("due", "expired", "id")
+
+    def __init__(self, *, id: str, due: int, expired: bool = False) -> None:
+        self.id = id
+        self.due = due
+        self.expired = expired
 
 
 class Fiber:

@@ -11,7 +11,6 @@ history row     [{"n", "at", "kind", …}, …]
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, Literal, cast
@@ -70,16 +69,9 @@ def quoted(name: str) -> str:
     return _dumps(name)
 
 
-@dataclass(slots=True, kw_only=True)
 class RunRecord:
     """One run, as clients list it. `input`, `result` and `error` hold codec text; instants are ms since 1970."""
 
-    id: str
-    workflow: str
-    version: str
-    status: Status
-    input: str
-    created_at: int
     start_at: int | None = None
     started_at: int | None = None
     closed_at: int | None = None
@@ -90,6 +82,14 @@ class RunRecord:
     error: str | None = None
     problem: dict[str, str] | None = None
     history_count: int = 0
+
+    def __init__(self, *, id: str, workflow: str, version: str, status: Status, input: str, created_at: int) -> None:
+        self.id = id
+        self.workflow = workflow
+        self.version = version
+        self.status: Status = status
+        self.input = input
+        self.created_at = created_at
 
     @property
     def closed(self) -> bool:
@@ -129,24 +129,25 @@ class RunRecord:
             status = raw["status"]
             if status not in CLOSED and status not in OPEN:
                 raise DecodeError(f"a run record has the unknown status {status!r}")
-            return cls(
+            record = cls(
                 id=_text(raw, "id"),
                 workflow=_text(raw, "workflow"),
                 version=str(raw.get("version", "1")),
                 status=cast(Status, status),
                 input=dump(raw["input"]),
                 created_at=int(raw["created_at"]),
-                start_at=raw.get("start_at"),
-                started_at=raw.get("started_at"),
-                closed_at=raw.get("closed_at"),
-                timeout_at=raw.get("timeout_at"),
-                timing_out=bool(raw.get("timing_out", False)),
-                cancel_reason=raw.get("cancel_reason"),
-                result=dump(raw["result"]) if "result" in raw else None,
-                error=dump(raw["error"]) if "error" in raw else None,
-                problem=raw.get("problem"),
-                history_count=int(raw.get("history_count", 0)),
             )
+            record.start_at = raw.get("start_at")
+            record.started_at = raw.get("started_at")
+            record.closed_at = raw.get("closed_at")
+            record.timeout_at = raw.get("timeout_at")
+            record.timing_out = bool(raw.get("timing_out", False))
+            record.cancel_reason = raw.get("cancel_reason")
+            record.result = dump(raw["result"]) if "result" in raw else None
+            record.error = dump(raw["error"]) if "error" in raw else None
+            record.problem = raw.get("problem")
+            record.history_count = int(raw.get("history_count", 0))
+            return record
         except (KeyError, TypeError, ValueError) as error:
             raise DecodeError(f"a run record lacks or garbles {error}; it was damaged outside of Weft") from error
 
@@ -158,16 +159,18 @@ def _text(raw: dict[str, Any], name: str) -> str:
     return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class InboxRow:
     """Something that arrived for a run: a signal, or a command. `n` is its place in the order of arrival."""
 
-    n: int
-    kind: InboxKind
-    name: str = ""
-    payload: str = "null"
-    id: str | None = None
-    at: int = 0
+    __slots__ = ("at", "id", "kind", "n", "name", "payload")
+
+    def __init__(self, *, n: int, kind: InboxKind, name: str, payload: str, id: str | None, at: int) -> None:
+        self.n = n
+        self.kind = kind
+        self.name = name
+        self.payload = payload
+        self.id = id
+        self.at = at
 
     def to_json(self) -> str:
         ident = f',"id":{dump(self.id)}' if self.id is not None else ""

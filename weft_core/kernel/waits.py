@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 from weft_core.errors import DecodeError
@@ -10,12 +9,14 @@ from weft_core.kernel.operations import BranchMode
 from weft_core.kernel.records import dump, quoted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Interrupt:
     """Why a fiber is being cancelled. `scope` is the id of the time limit that ran out, None for a cancellation."""
 
-    reason: str
-    scope: str | None = None
+    __slots__ = ("reason", "scope")
+
+    def __init__(self, *, reason: str, scope: str | None = None) -> None:
+        self.reason = reason
+        self.scope = scope
 
     def to_json(self) -> dict[str, Any]:
         return {"reason": self.reason, "scope": self.scope}
@@ -88,12 +89,14 @@ class ActivityWait:
         return self.activity
 
 
-@dataclass(slots=True, kw_only=True)
 class SleepWait:
     """A durable timer. `until` is set when the wait begins, which for a queued branch is later than its making."""
 
-    duration_ms: int | None = None
-    until: int | None = None
+    __slots__ = ("duration_ms", "until")
+
+    def __init__(self, *, duration_ms: int | None, until: int | None) -> None:
+        self.duration_ms = duration_ms
+        self.until = until
 
     def begin(self, now: int) -> None:
         if self.until is None:
@@ -111,15 +114,25 @@ class SleepWait:
         return "sleep"
 
 
-@dataclass(slots=True, kw_only=True)
 class SignalWait:
     """Waiting for a signal. `order` is the place among all waits for signals of the run: first come, first served."""
 
-    name: str
-    timeout_ms: int | None = None
-    until: int | None = None
-    default: str | None = None
-    order: int = 0
+    __slots__ = ("default", "name", "order", "timeout_ms", "until")
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        timeout_ms: int | None,
+        default: str | None,
+        until: int | None = None,
+        order: int = 0,
+    ) -> None:
+        self.name = name
+        self.timeout_ms = timeout_ms
+        self.default = default
+        self.until = until
+        self.order = order
 
     def begin(self, now: int) -> None:
         if self.timeout_ms is not None and self.until is None:
@@ -142,7 +155,6 @@ class SignalWait:
         return self.name
 
 
-@dataclass(slots=True, kw_only=True)
 class BranchWait:
     """Waiting for child fibers `first` … `first + count - 1`.
 
@@ -152,18 +164,31 @@ class BranchWait:
     child never rewrites its parent.
     """
 
-    mode: BranchMode
-    first: int
-    count: int
-    limit: int | None = None
-    items: str | None = None
-    target: str | None = None
-    chosen: str | None = None
-    interrupt: Interrupt | None = None
     left: int = 0
     made: int = 0
-    waiting: list[str] = field(default_factory=list)
     decoded_items: list[Any] | None = None
+
+    def __init__(
+        self,
+        *,
+        mode: BranchMode,
+        first: int,
+        count: int,
+        limit: int | None,
+        items: str | None = None,
+        target: str | None = None,
+        chosen: str | None = None,
+        interrupt: Interrupt | None = None,
+    ) -> None:
+        self.mode: BranchMode = mode
+        self.first = first
+        self.count = count
+        self.limit = limit
+        self.items = items
+        self.target = target
+        self.chosen = chosen
+        self.interrupt = interrupt
+        self.waiting: list[str] = []
 
     def begin(self, now: int) -> None:
         pass
@@ -193,12 +218,14 @@ class BranchWait:
         return f"{self.mode} of {self.count}"
 
 
-@dataclass(slots=True, kw_only=True)
 class JoinWait:
     """Waiting for a background branch."""
 
-    fiber_id: str
-    interrupt: Interrupt | None = None
+    __slots__ = ("fiber_id", "interrupt")
+
+    def __init__(self, *, fiber_id: str, interrupt: Interrupt | None = None) -> None:
+        self.fiber_id = fiber_id
+        self.interrupt = interrupt
 
     def begin(self, now: int) -> None:
         pass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from gc import get_referents
 from itertools import islice
 from sys import intern
@@ -26,17 +25,19 @@ CONTAINERS_MAX, CONTAINED_MAX = 4, 100
 """How deep, and at how many items of a container or iterator, `drop` looks for calls that have not begun."""
 
 
-@dataclass(slots=True)
 class FrameImage:
     """One frame of a suspended call. `point` 0: created, not started; then `locals` holds the bound arguments.
 
     `locals` has what is live and bound, `cells` the frame's own cells of variables that nested functions close over.
     """
 
-    unit: Unit
-    point: int
-    locals: dict[str, Any] = field(default_factory=dict)
-    cells: dict[str, CellType] = field(default_factory=dict)
+    __slots__ = ("cells", "locals", "point", "unit")
+
+    def __init__(self, unit: Unit, point: int, locals: dict[str, Any], cells: dict[str, CellType]) -> None:
+        self.unit = unit
+        self.point = point
+        self.locals = locals
+        self.cells = cells
 
 
 def capture(coroutine: Coroutine[Any, Any, Any]) -> list[FrameImage]:

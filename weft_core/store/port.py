@@ -16,7 +16,6 @@ rewrites that row, and every later commit of the former owner is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 KEY_LENGTH_MAX = 2_600
@@ -37,7 +36,6 @@ class Row(NamedTuple):
     version: int
 
 
-@dataclass(slots=True)
 class Batch:
     """What one commit checks and writes. Filled by its maker, not changed after it was handed to `commit`.
 
@@ -46,10 +44,22 @@ class Batch:
     absent key is allowed and does nothing.
     """
 
-    expect: dict[str, int] = field(default_factory=dict)
-    put: dict[str, str] = field(default_factory=dict)
-    delete: set[str] = field(default_factory=set)
-    delete_range: list[tuple[str, str]] = field(default_factory=list)
+    __slots__ = ("delete", "delete_range", "expect", "put")
+
+    def __init__(
+        self,
+        expect: dict[str, int] | None = None,
+        put: dict[str, str] | None = None,
+        delete: set[str] | None = None,
+        delete_range: list[tuple[str, str]] | None = None,
+    ) -> None:
+        self.expect = {} if expect is None else expect
+        self.put = {} if put is None else put
+        self.delete = set() if delete is None else delete
+        self.delete_range = [] if delete_range is None else delete_range
+
+    def __repr__(self) -> str:
+        return f"Batch({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
 
     def __bool__(self) -> bool:
         return bool(self.put or self.delete or self.delete_range)

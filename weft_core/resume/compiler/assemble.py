@@ -14,7 +14,6 @@ import ast
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from types import CodeType
 from typing import Any
@@ -57,14 +56,16 @@ def prologue(plain: Sequence[str], parameters: set[str], place: ast.AST) -> ast.
     return branch(fresh, [assign(GOTO, constant(0, place), place)], restore, place)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Assembled:
     """The code of a unit. `entry` is what is called with the user's arguments, `body` the coroutine function's code."""
 
-    entry: CodeType
-    body: CodeType
-    tree: ast.Module
-    local_codes: dict[str, CodeType]
+    __slots__ = ("body", "entry", "local_codes", "tree")
+
+    def __init__(self, entry: CodeType, body: CodeType, tree: ast.Module, local_codes: dict[str, CodeType]) -> None:
+        self.entry = entry
+        self.body = body
+        self.tree = tree
+        self.local_codes = local_codes
 
 
 def assemble(

@@ -8,20 +8,21 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from weft_core.resume.compiler.build import assign, at, constant, load, replace
 
 RETURN, BREAK, CONTINUE = 2, 3, 4
 
 
-@dataclass(slots=True)
 class Final:
     """A finally block that waits and that encloses what is being rewritten; None in the stack is a loop."""
 
-    how: str
-    what: str
-    exits: set[int] = field(default_factory=set)
+    __slots__ = ("exits", "how", "what")
+
+    def __init__(self, how: str, what: str) -> None:
+        self.how = how
+        self.what = what
+        self.exits: set[int] = set()
 
 
 class Crossing(ast.NodeTransformer):

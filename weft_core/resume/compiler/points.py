@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from weft_core.resume.compiler.build import is_await
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class Point(NamedTuple):
     """One `await` of a unit. `live` names the locals, the user's and hidden ones, that may still be read after it.
 
     `number` counts from 1 in source order. `name` says what is awaited and in which blocks (`for/try/ctx.run(charge)`),
@@ -24,16 +23,20 @@ class Point:
     live: tuple[str, ...]
 
 
-@dataclass(slots=True, kw_only=True)
 class Place:
-    """A point while its function is being compiled."""
+    """A point while its function is being compiled.
 
-    name: str
-    line: int
-    column: int
-    live: set[str] = field(default_factory=set)
-    regions: set[str] = field(default_factory=set)
-    """Hidden locals without which the point cannot be reached: what handlers and finally blocks around it hold."""
+    `regions`: hidden locals without which it cannot be reached, what handlers and finally blocks around it hold.
+    """
+
+    __slots__ = ("column", "line", "live", "name", "regions")
+
+    def __init__(self, name: str, line: int, column: int) -> None:
+        self.name = name
+        self.line = line
+        self.column = column
+        self.live: set[str] = set()
+        self.regions: set[str] = set()
 
 
 def span(node: ast.stmt | Iterable[ast.stmt]) -> tuple[int, int]:

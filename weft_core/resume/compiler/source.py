@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import linecache
-from dataclasses import dataclass
 from types import FunctionType
 
 from weft_core.errors import UnsupportedConstruct
@@ -16,13 +15,15 @@ _NO_SOURCE = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """The text of one function, from `async def` on, without its decorators, indented as it stands in its file."""
 
-    text: str
-    filename: str
-    first_line: int
+    __slots__ = ("filename", "first_line", "text")
+
+    def __init__(self, *, text: str, filename: str, first_line: int) -> None:
+        self.text = text
+        self.filename = filename
+        self.first_line = first_line
 
 
 _last: tuple[str, list[str], dict[int, ast.AST]] | None = None
