@@ -178,8 +178,12 @@ class Pump:
         yielded = self.host.now_ms()
         try:
             while not self._closing:
+                now = self.host.now_ms()
+                if now - yielded > YIELD_AFTER_MS:
+                    await asyncio.sleep(0)
+                    now = yielded = self.host.now_ms()
                 try:
-                    worked = await self._round()
+                    worked = await self._round(now)
                     backoff = BACKOFF_FIRST_S
                 except StoreOwned:
                     raise
@@ -194,9 +198,6 @@ class Pump:
                     self._waiters.tell_idle()
                     self._arm()
                     await self._wake.wait()
-                    yielded = self.host.now_ms()
-                elif self.host.now_ms() - yielded > YIELD_AFTER_MS:
-                    await asyncio.sleep(0)
                     yielded = self.host.now_ms()
                 self._wake.clear()
         except BaseException as error:
@@ -214,16 +215,16 @@ class Pump:
         await self._wake.wait()
         undo()
 
-    async def _round(self) -> bool:
+    async def _round(self, now: int) -> bool:
         self.rounds += 1
         worked = False
         if self._submissions:
             await self._submissions.commit()
             worked = True
+            now = self.host.now_ms()
         if self._hinted:
             self._hinted = False
             await self._find_ready()
-        now = self.host.now_ms()
         if self._next_due is not None and now >= self._next_due:
             await self._find_due(now)
         if self._attempts.facts or self._todo:

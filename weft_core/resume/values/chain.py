@@ -6,6 +6,7 @@ containers, values of classes, large values, calls in the middle of an expressio
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 from sys import intern
 from types import CoroutineType, GeneratorType
@@ -28,11 +29,12 @@ _RANGES = frozenset({type(iter(range(0))), type(iter(range(2**70)))})
 class ChainWriter:
     """Writes chains of calls of one run."""
 
-    __slots__ = ("_externals", "_registry", "_seen")
+    __slots__ = ("_externals", "_known", "_registry", "_seen")
 
     def __init__(self, registry: Registry, externals: Externals) -> None:
         self._registry = registry
         self._externals = externals
+        self._known: Collection[int] = ()
         self._seen: set[int] | None = None
 
     def text(self, coroutine: Any) -> str | None:
@@ -47,10 +49,13 @@ class ChainWriter:
                 variables = current.cr_frame.f_locals  # type: ignore[union-attr]  # None: caught below
                 point = variables[_POINT]
                 form = unit.forms.get(point) or _form(unit, point)
-                parts.append(form % tuple([atom(type(x), other)(x) for x in unit.locals_at[point][1](variables)]))
+                values = unit.locals_at[point][1](variables)
+                parts.append(form % tuple([repr(x) if type(x) is int else atom(type(x), other)(x) for x in values]))
                 current = current.cr_await
-        except (KeyError, NotPlain, AttributeError):
-            return None  # another kind of value, an unbound name, a call not begun or over, something foreign
+        except (KeyError, NotPlain, AttributeError, ValueError):
+            return (
+                None  # another kind of value, an unbound name, a call not begun or over, something foreign, a huge int
+            )
         if type(current) is not GeneratorType or current.gi_code is not LEAF:
             return None
         text = parts[0] if len(parts) == 1 else ",".join(parts)
@@ -64,17 +69,19 @@ class ChainWriter:
         seen = self._seen
         if seen is None:
             seen = self._seen = set(self._externals.by_id)
-        known = self._registry.globals()
+            self._known = self._registry.globals()
         kind = type(x)
         if kind is dict or kind is list:
-            check(x, seen, known)
+            check(x, seen, self._known)
             return container_text(x)
         key = id(x)
-        if kind not in _RANGES or key in seen or key in known:
+        if kind not in _RANGES or key in seen or key in self._known:
             raise NotPlain
         seen.add(key)
-        _, (over,), *index = x.__reduce__()
-        left = over[index[0] :] if index and index[0] else over
+        reduced = x.__reduce__()
+        left = reduced[1][0]
+        if len(reduced) > 2 and reduced[2]:
+            left = left[reduced[2] :]
         return f'{{"$iter":["range",{left.start},{left.stop},{left.step}]}}'
 
 
