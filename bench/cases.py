@@ -310,6 +310,9 @@ CASES = {
             ),
             "weft_core": lambda folder: _import(folder, "import weft_core"),
             "its App and Engine": lambda folder: _import(folder, "from weft_core import App, Engine"),
+            "and the compiler": lambda folder: _import(
+                folder, "from weft_core import App, Engine; from weft_core.resume import compile_unit"
+            ),
             "its Client": lambda folder: _import(folder, "from weft_core import Client"),
         },
     ),

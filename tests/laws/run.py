@@ -223,7 +223,7 @@ def through_text(world: World) -> Callable[[Any], Any]:
     def restarted(coroutine: Any) -> Any:
         encoded = FiberEncoder(codec).encode(capture(coroutine))
         quick = FiberEncoder(codec).quick(coroutine)
-        assert quick is None or (quick, {}) == encoded[:2], (quick, encoded)
+        assert quick is None or (quick, {}) == (encoded.text, encoded.new_values), (quick, encoded.text)
         STATE.frozen = True
         drop(coroutine)
         STATE.frozen = False

@@ -89,6 +89,24 @@ def test_public_names_are_imported_when_they_are_asked_for() -> None:
         weft_core.Nothing  # type: ignore[attr-defined]  # noqa: B018
 
 
+def test_an_engine_loads_what_every_run_needs_and_nothing_else() -> None:
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from weft_core import App, Client, Engine; App('shop'); print(*sys.modules)",
+        ],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    loaded = said.stdout.split()
+    rare = ("inspection", "resume.compiler", "resume.unit", "resume.values.large", "store.sqlite", "doctor", "testing")
+    assert "weft_core.engine.engine" in loaded
+    assert [name for name in loaded if name.startswith(tuple(f"weft_core.{part}" for part in rare))] == []
+
+
 def test_a_type_checker_and_python_find_a_public_name_in_the_same_module() -> None:
     told = {
         alias.name: node.module

@@ -11,7 +11,6 @@ from weft_core.errors import CodeChanged, DecodeError
 from weft_core.kernel.machine import Machine
 from weft_core.kernel.records import InboxRow, RunRecord, dump, parse
 from weft_core.model.app import Activity, App
-from weft_core.resume import compile_source
 from weft_core.store import keys
 from weft_core.store.port import Batch, Row, Store
 
@@ -160,6 +159,8 @@ async def pin_code(store: Store, app: App, fibers: dict[str, str]) -> None:
                     f"the run waits in an earlier version of {name!r} whose source is not in this store; deploy that "
                     "version again, or terminate the run"
                 )
+            from weft_core.resume import compile_source
+
             old = parse(rows[keys.unit(digest)].value, "unit row")
             app.registry.add_unit(
                 compile_source(

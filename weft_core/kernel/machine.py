@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from weft_core import resume
 from weft_core.errors import Cancelled, CheckpointError, DecodeError
 from weft_core.kernel import branches, commands, tasks, timers
 from weft_core.kernel.changes import LogLine
@@ -22,8 +23,6 @@ from weft_core.kernel.records import InboxRow, RunRecord
 from weft_core.kernel.waits import ActivityWait, Interrupt, SignalWait
 from weft_core.kernel.writing import armed
 from weft_core.model.app import Activity, App
-from weft_core.resume import Unit
-from weft_core.resume import drop as drop_coroutine
 from weft_core.resume.values import Externals
 
 LOG_LINE_MAX = 2_000
@@ -298,7 +297,7 @@ class Machine:
         self.history.take_back(fiber)
         fiber.due = None
         if fiber.coroutine is not None:
-            drop_coroutine(fiber.coroutine)
+            resume.drop(fiber.coroutine)
             fiber.coroutine = None
 
     def offer(self, name: str) -> None:
@@ -367,7 +366,7 @@ class Machine:
         if self.state or self.state_text != "{}":
             self.state_text = self.codec.encode(self.state, what="ctx.state")
 
-    def find_unit(self, name: str) -> Unit:
+    def find_unit(self, name: str) -> resume.Unit:
         """A resumable function of the app by name, for the branches of a map."""
         found = self.app.resumables.get(name) or self.app.workflows.get(name)
         if found is None:
@@ -389,5 +388,5 @@ class Machine:
         """Drop every live coroutine without running any of the user's code."""
         for fiber in self.fibers.values():
             if fiber.coroutine is not None:
-                drop_coroutine(fiber.coroutine)
+                resume.drop(fiber.coroutine)
                 fiber.coroutine = None

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from inspect import CO_VARARGS, iscoroutinefunction
 from types import FunctionType
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from weft_core.errors import DeclarationError, UnknownActivity, UnknownWorkflow
 from weft_core.model.durations import Duration, milliseconds
 from weft_core.model.retry import DEFAULT, Retry
-from weft_core.resume import Unit, compile_unit
 from weft_core.resume.values import Registry, ValueCodec
+
+if TYPE_CHECKING:
+    from weft_core.resume import Unit
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -203,6 +205,8 @@ class App:
                 )
             if key in self.workflows:
                 raise DeclarationError(f"{self.name!r} already has a workflow {key!r}; give one of them name=…")
+            from weft_core.resume import compile_unit  # the compiler comes with the first declaration
+
             unit = compile_unit(fn, name=key if name else None)
             workflow: Workflow[..., Any] = Workflow(
                 unit, name=key, version=version, timeout_ms=None if timeout is None else milliseconds(timeout)
@@ -215,6 +219,8 @@ class App:
 
     def resumable(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Resumable[P, R]:
         """Declare a helper that may wait: an `async def` (also a method) that workflows call and `await`."""
+        from weft_core.resume import compile_unit
+
         unit = compile_unit(function)
         if unit.name in self.resumables:
             raise DeclarationError(f"{self.name!r} already has a resumable {unit.name!r}; rename one of them")

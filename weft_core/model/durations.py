@@ -14,7 +14,7 @@ DURATION_MAX_MS = 1_000 * 365 * 24 * 3_600 * 1_000
 """The longest duration: a thousand years. Longer ones are a mistake, and would not fit a timer's key."""
 
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)", re.ASCII)
+_PART = r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)"
 
 
 def milliseconds(duration: Duration) -> int:
@@ -48,8 +48,9 @@ def milliseconds(duration: Duration) -> int:
 def _parse(text: str) -> int:
     position, total = 0, 0.0
     stripped = text.strip()
+    read = re.compile(_PART, re.ASCII).match
     while position < len(stripped):
-        part = _PART.match(stripped, position)
+        part = read(stripped, position)
         if part is None:
             raise DeclarationError(f"{text!r} is not a duration: write it like '250ms', '90s', '1h30m' or '2d'")
         total += float(part[1]) * _UNITS[part[2]]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from binascii import crc32
 from dataclasses import dataclass
-from zlib import crc32
 
 from weft_core.errors import DeclarationError
 from weft_core.model.durations import Duration, milliseconds

@@ -9,13 +9,14 @@ from gc import get_referents
 from itertools import islice
 from sys import intern
 from types import BuiltinFunctionType, CellType, CodeType, CoroutineType, FunctionType, GeneratorType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weft_core.errors import DecodeError, NotDurable
-from weft_core.resume.compiler.assemble import CELLS, STATE
-from weft_core.resume.compiler.lower import POINT
+from weft_core.resume.compiled import CELLS, POINT, STATE, UNITS, resolve, unit_of
 from weft_core.resume.operation import LEAF, Operation
-from weft_core.resume.unit import UNITS, Unit, resolve, unit_of
+
+if TYPE_CHECKING:
+    from weft_core.resume.unit import Unit
 
 _POINT = intern(POINT)
 _ATOMS = frozenset({int, str, bool, float, bytes, type(None), FunctionType, BuiltinFunctionType, type})

@@ -11,7 +11,7 @@ from types import CellType, CodeType, CoroutineType, FunctionType
 from typing import Any
 
 from weft_core.errors import CodeChanged, UnsupportedConstruct
-from weft_core.resume.compiler import assemble as assembling
+from weft_core.resume.compiled import MISSING, STATE, UNITS, resolve
 from weft_core.resume.compiler.apart import Apart
 from weft_core.resume.compiler.assemble import assemble, passed, prologue
 from weft_core.resume.compiler.expressions import Scope
@@ -33,9 +33,6 @@ _FUTURE_ANNOTATIONS = 0x1000000
 
 Taker = Callable[[Any], tuple[Any, ...]]
 """Takes the values of a fixed list of names out of a mapping."""
-
-UNITS: dict[int, Unit] = {}
-"""Every unit by the id of its body's code, which the unit keeps alive."""
 
 
 class Unit:
@@ -189,7 +186,7 @@ class Unit:
         self._closure: dict[str, CellType] = {**HELPERS, **outer}
         keywords = dict(function.__kwdefaults__ or {})
         if not self._captured:
-            keywords[assembling.STATE] = None
+            keywords[STATE] = None
         self._call = self._function(entry, {})
         self._call.__defaults__ = function.__defaults__
         self._call.__kwdefaults__ = keywords or None
@@ -228,7 +225,7 @@ class Unit:
         for name, chain in self.recipes_at[point]:
             if name not in variables:
                 variables[name] = resolve(self.function.__globals__, chain)
-                if variables[name] is _MISSING:
+                if variables[name] is MISSING:
                     raise CodeChanged(
                         f"{self.filename}:{self.points[point - 1].line}: {self.name!r} waits in the middle of a call of "
                         f"{'.'.join(chain)!r}, which is not there any more; bring it back"
@@ -238,7 +235,7 @@ class Unit:
             made: CoroutineType[Any, Any, Any] = function(function.__closure__, state, *self._blank)
             return made
         keywords = dict.fromkeys(self._blank_keywords)
-        keywords[assembling.STATE] = state
+        keywords[STATE] = state
         made = function(*self._blank, **keywords)
         return made
 
@@ -252,24 +249,6 @@ def _taker(names: tuple[str, ...]) -> Taker:
     if len(names) > 1:
         return itemgetter(*names)
     return lambda variables: tuple(variables[name] for name in names)
-
-
-_MISSING = object()
-
-
-def resolve(names: Mapping[str, Any], chain: tuple[str, ...]) -> Any:
-    """What a dotted global name stands for now; `_MISSING` if nothing. Looks into modules and classes only."""
-    import builtins
-    from types import ModuleType
-
-    found = names.get(chain[0], _MISSING)
-    if found is _MISSING:
-        found = getattr(builtins, chain[0], _MISSING)
-    for name in chain[1:]:
-        if not isinstance(found, (ModuleType, type)):
-            return _MISSING
-        found = getattr(found, name, _MISSING)
-    return found
 
 
 def _dotted(node: ast.expr) -> tuple[str, ...]:
@@ -316,9 +295,3 @@ def compile_source(text: str, *, name: str, filename: str, first_line: int, like
     assert isinstance(like.function, FunctionType)
     source = Source(text=text, filename=filename, first_line=first_line)
     return Unit(source, name=name, function=like.function, qualname=like.function.__qualname__)
-
-
-def unit_of(thing: object) -> Unit | None:
-    """The unit a coroutine is a call of (or the code object is the body of); None if it is something else."""
-    code = thing.cr_code if isinstance(thing, CoroutineType) else thing
-    return UNITS.get(id(code)) if isinstance(code, CodeType) else None

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Set
 from typing import TypeVar
 
+from weft_core.resume.compiled import RENAMED
 from weft_core.resume.compiler.names import Comprehension, comprehension_targets
 from weft_core.resume.compiler.refusals import awaits
 
@@ -21,8 +22,6 @@ Node = TypeVar("Node", bound=ast.AST)
 
 COMPREHENSIONS_ARE_FUNCTIONS = sys.version_info < (3, 12)
 """Then they keep their variables to themselves, and stored functions have the same names all the same (`own_name`)."""
-
-_PREFIX = "@m"
 
 
 class Apart(ast.NodeTransformer):
@@ -62,7 +61,7 @@ class Apart(ast.NodeTransformer):
         shared = comprehension_targets(node) & self.captured
         if shared and not _written_out(node):
             self.count += 1
-            Rename({name: f"{_PREFIX}{self.count}.{name}" for name in shared}).inside(node)
+            Rename({name: f"{RENAMED}{self.count}.{name}" for name in shared}).inside(node)
         return node
 
     visit_ListComp = visit_SetComp = visit_DictComp = _comprehension
@@ -73,11 +72,6 @@ def _written_out(node: Comprehension) -> bool:
     first, *others = node.generators
     elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
     return bool(first.is_async) or any(awaits(part) for part in (first.target, *first.ifs, *others, *elements))
-
-
-def own_name(name: str) -> str:
-    """The name that the user's code has for a variable."""
-    return name.partition(".")[2] if name.startswith(_PREFIX) and "." in name else name
 
 
 class Rename(ast.NodeTransformer):

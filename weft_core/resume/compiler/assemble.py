@@ -19,12 +19,10 @@ from types import CodeType
 from typing import Any
 
 from weft_core.errors import UnsupportedConstruct
+from weft_core.resume.compiled import CELLS, GOTO, INNER, STATE
 from weft_core.resume.compiler.build import assign, at, branch, call, children, constant, load, method, store
-from weft_core.resume.compiler.lower import GOTO, INNER
 from weft_core.resume.compiler.names import arguments
 
-STATE = "@s"
-CELLS = "@k"
 _MAKER = "@maker"
 _BODY = "@body"
 _FUNCTION = "@function"

@@ -13,13 +13,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence, Set
 
+from weft_core.resume.compiled import GOTO, INNER, POINT
 from weft_core.resume.compiler.build import assign, at, branch, constant, expr, helper, is_await, load, replace
 from weft_core.resume.compiler.crossing import Crossing
 from weft_core.resume.compiler.points import span, waits
-
-GOTO = "@g"
-POINT = "@p"
-INNER = "@w"
 
 
 class Lowering(Crossing):

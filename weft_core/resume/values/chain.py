@@ -12,14 +12,14 @@ from sys import intern
 from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from weft_core.resume.compiler.lower import POINT
+from weft_core.resume.compiled import POINT, UNITS
 from weft_core.resume.operation import LEAF
-from weft_core.resume.unit import UNITS, Unit
 from weft_core.resume.values.encode import write
 from weft_core.resume.values.limits import LARGE_VALUE_BYTES
 from weft_core.resume.values.plain import ATOM_TEXTS, NotPlain, check, container_text
 
 if TYPE_CHECKING:
+    from weft_core.resume.unit import Unit
     from weft_core.resume.values.registry import Externals, Registry
 
 _POINT = intern(POINT)

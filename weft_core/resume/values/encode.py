@@ -33,7 +33,7 @@ NODES: dict[type, Handler] = {}
 """Handlers of exact types whose identity is kept: met twice, the second is a reference."""
 
 CAREFUL_ATOMS: frozenset[type] = frozenset({bool, type(None)})
-_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_PAIR = "[\ud800-\udbff][\udc00-\udfff]"
 _INT_BITS_MAX = 8_192  # well under the 4,300 digits that Python converts
 
 
@@ -187,7 +187,7 @@ def _dict(encoder: Encoder, x: dict[Any, Any]) -> Node:
             plain = False
     if plain:
         return x
-    if str not in atoms and any(_PAIR.search(key) for key in x):
+    if str not in atoms and any(not key.isascii() and re.search(_PAIR, key) for key in x):
         return {"$dict": encoder.pairs(x.items())}
     value = encoder.value
     out: dict[str, Node] = {}
@@ -201,7 +201,7 @@ def _dict(encoder: Encoder, x: dict[Any, Any]) -> Node:
 
 
 def _careful_str(_encoder: Encoder, x: str) -> Node:
-    if x.isascii() or not _PAIR.search(x):
+    if x.isascii() or not re.search(_PAIR, x):
         return x
     # Two lone surrogates side by side: JSON would read them as one character.
     return {"$str": [ord(c) for c in x]}

@@ -9,35 +9,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from types import CellType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from weft_core.errors import DecodeError
 from weft_core.resume.values.chain import ChainWriter, frame_head
 from weft_core.resume.values.codec import ValueCodec
 from weft_core.resume.values.decode import Decoder, Node, as_dict, as_int, as_list, as_str, guarded, parse
 from weft_core.resume.values.encode import Encoder, checked, encode_tree, write
-from weft_core.resume.values.large_reader import LargeReader
-from weft_core.resume.values.large_values import LargeValues, MentioningEncoder
 from weft_core.resume.values.limits import LARGE_VALUE_BYTES
 from weft_core.resume.values.refusal import Refusal
 from weft_core.resume.values.registry import NO_EXTERNALS, Externals
 
 if TYPE_CHECKING:
     from weft_core.resume import FrameImage
+    from weft_core.resume.values.large_values import LargeValues
 
 _NONE: frozenset[str] = frozenset()
 _ROUNDS_MAX = 50
 
 
-class EncodedFrames(NamedTuple):
+class EncodedFrames:
     """A fiber's frames as text. `used_values` are the digests of the large values the text refers to.
 
     `new_values` holds the text of every one of them: the caller writes those that it does not have.
     """
 
-    text: str
-    new_values: dict[str, str]
-    used_values: frozenset[str]
+    __slots__ = ("new_values", "text", "used_values")
+
+    def __init__(self, text: str, new_values: dict[str, str], used_values: frozenset[str]) -> None:
+        self.text = text
+        self.new_values = new_values
+        self.used_values = used_values
 
 
 class FiberEncoder:
@@ -133,6 +135,8 @@ class FiberEncoder:
     # --- large values ----------------------------------------------------------------------------------------------
 
     def _encode_large(self, frames: Sequence[FrameImage]) -> EncodedFrames:
+        from weft_core.resume.values.large_values import LargeValues, MentioningEncoder  # most programs never do
+
         large = self._large
         if large is None:
             large = self._large = LargeValues(self._registry)
@@ -183,6 +187,8 @@ class FiberEncoder:
         decoder = Decoder(self._registry, self._externals)
         bodies = [as_dict(body) for body in as_list(tree)]
         if '"$large"' in text:
+            from weft_core.resume.values.large_reader import LargeReader
+
             decoder.large = LargeReader(load)
         if '"$ref"' in text or decoder.large is not None:
             decoder.use_references(
@@ -192,6 +198,8 @@ class FiberEncoder:
         decoder.finish()
         self._large = None
         if decoder.large is not None:
+            from weft_core.resume.values.large_values import LargeValues
+
             self._large = LargeValues(self._registry)
             self._large.known = {**self._registry.globals(), **self._externals.by_id}
             self._large.prime(decoder.large.read)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from weft_core.errors import DeclarationError, DecodeError
 from weft_core.resume.values.limits import NAME_LENGTH_MAX
@@ -71,13 +71,19 @@ _SAFE = frozenset(
 )
 
 
-class Registered(NamedTuple):
+Hook = Callable[[Any], Any]
+
+
+class Registered:
     """A class that may appear in stored values although its module is not one of the app's."""
 
-    cls: type
-    name: str
-    encode: Callable[[Any], Any] | None
-    decode: Callable[[Any], Any] | None
+    __slots__ = ("cls", "decode", "encode", "name")
+
+    def __init__(self, cls: type, name: str, encode: Hook | None, decode: Hook | None) -> None:
+        self.cls = cls
+        self.name = name
+        self.encode = encode
+        self.decode = decode
 
 
 class Externals:
@@ -138,8 +144,8 @@ class Registry:
         cls: type,
         *,
         name: str | None = None,
-        encode: Callable[[Any], Any] | None = None,
-        decode: Callable[[Any], Any] | None = None,
+        encode: Hook | None = None,
+        decode: Hook | None = None,
     ) -> None:
         """Let instances of `cls` appear in stored values under `name` (default `module:qualname`).
 

@@ -20,7 +20,7 @@ from types import (
 from typing import Any
 
 from weft_core.errors import DecodeError, NotDurable
-from weft_core.resume.compiler.apart import own_name
+from weft_core.resume.compiled import own_name
 from weft_core.resume.values.decode import FILLERS, MAKERS, RESOLVERS, Decoder, as_dict, as_list, as_str
 from weft_core.resume.values.encode import NODES, Encoder, Node
 from weft_core.resume.values.refusal import Refusal, type_name
