@@ -8,22 +8,46 @@ from weft_core.store.port import Batch
 
 
 class RunKeys:
-    """The keys of one run, made once: quoting on every step would cost more than the step."""
+    """The keys of one run. Quoting on every step would cost more than the step; what few steps need is put together then."""
 
-    __slots__ = ("fiber", "history", "inbox", "ready", "run", "run_id", "seen", "seq", "state", "values")
+    __slots__ = ("_quoted", "fiber", "run_id")
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
-        quoted = keys.quote(run_id)
-        self.run = f"run/{quoted}"
+        self._quoted = quoted = keys.quote(run_id)
         self.fiber = f"fiber/{quoted}/"
-        self.state = f"state/{quoted}"
-        self.values = f"value/{quoted}/"
-        self.seq = f"seq/{quoted}"
-        self.inbox = f"inbox/{quoted}/"
-        self.seen = f"seen/{quoted}/"
-        self.ready = f"ready/{quoted}"
-        self.history = f"history/{quoted}/"
+
+    @property
+    def run(self) -> str:
+        return f"run/{self._quoted}"
+
+    @property
+    def state(self) -> str:
+        return f"state/{self._quoted}"
+
+    @property
+    def values(self) -> str:
+        return f"value/{self._quoted}/"
+
+    @property
+    def seq(self) -> str:
+        return f"seq/{self._quoted}"
+
+    @property
+    def inbox(self) -> str:
+        return f"inbox/{self._quoted}/"
+
+    @property
+    def seen(self) -> str:
+        return f"seen/{self._quoted}/"
+
+    @property
+    def ready(self) -> str:
+        return f"ready/{self._quoted}"
+
+    @property
+    def history(self) -> str:
+        return f"history/{self._quoted}/"
 
 
 READY = '{"active":true}'

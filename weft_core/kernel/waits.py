@@ -64,8 +64,6 @@ class ActivityWait:
             f'{{"op":"run","id":"{self.operation_id}","activity":{quoted(self.activity)},"args":{self.args},'
             f'"attempt":{self.attempt}'
         )
-        if len(self.__dict__) == 4:
-            return text + "}"
         if self.retry_at is not None:
             text += f',"retry_at":{self.retry_at}'
         if self.retry is not None:
