@@ -89,7 +89,8 @@ test("a run record and inbox rows are byte for byte what Python writes", () => {
 name, facts = told
 record = RunRecord(**facts, status="pending", input=dump([[name], {}]))
 rows = [InboxRow(n=1, kind="signal", name=name, payload=dump({"a": name}), id=i, at=5) for i in (None, name)]
-delayed = RunRecord(**facts, status="pending", input=dump([[], {}]), start_at=9)
+delayed = RunRecord(**facts, status="pending", input=dump([[], {}]))
+delayed.start_at = 9
 print(json.dumps([record.to_json(), *(row.to_json() for row in rows), delayed.to_json()]))`,
       [name, facts],
     );
