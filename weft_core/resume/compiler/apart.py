@@ -10,9 +10,10 @@ that the name is not seen where such a variable is read too early.)
 from __future__ import annotations
 
 import ast
+import copy
 import sys
 from collections.abc import Set
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from weft_core.resume.compiled import RENAMED
 from weft_core.resume.compiler.names import Comprehension, comprehension_targets
@@ -24,7 +25,14 @@ COMPREHENSIONS_ARE_FUNCTIONS = sys.version_info < (3, 12)
 """Then they keep their variables to themselves, and stored functions have the same names all the same (`own_name`)."""
 
 
-class Apart(ast.NodeTransformer):
+class _Scope(ast.NodeTransformer):
+    def defaults(self, args: ast.arguments) -> None:
+        """Those of a function are evaluated outside of it."""
+        args.defaults = [self.visit(default) for default in args.defaults]
+        args.kw_defaults = [default and self.visit(default) for default in args.kw_defaults]
+
+
+class Apart(_Scope):
     """Renames the variables of comprehensions in one function's own scope that are `captured` as well."""
 
     def __init__(self, captured: Set[str]) -> None:
@@ -36,14 +44,11 @@ class Apart(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.decorator_list = self.visit_all(node.decorator_list)
-        return self._signature(node)
+        self.defaults(node.args)
+        return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
-        return self._signature(node)
-
-    def _signature(self, node: ast.FunctionDef | ast.Lambda) -> ast.AST:
-        node.args.defaults = self.visit_all(node.args.defaults)
-        node.args.kw_defaults = [default and self.visit(default) for default in node.args.kw_defaults]
+        self.defaults(node.args)
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
@@ -74,7 +79,7 @@ def _written_out(node: Comprehension) -> bool:
     return bool(first.is_async) or any(awaits(part) for part in (first.target, *first.ifs, *others, *elements))
 
 
-class Rename(ast.NodeTransformer):
+class Rename(_Scope):
     """Other names for variables, wherever inner scopes have none of the same name."""
 
     def __init__(self, names: dict[str, str]) -> None:
@@ -98,8 +103,7 @@ class Rename(ast.NodeTransformer):
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         args = node.args
-        args.defaults = [self.visit(default) for default in args.defaults]
-        args.kw_defaults = [default and self.visit(default) for default in args.kw_defaults]
+        self.defaults(args)
         own = {arg.arg for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg) if arg}
         own |= {part.target.id for part in ast.walk(node.body) if isinstance(part, ast.NamedExpr)}
         node.body = self._without(own).visit(node.body)
@@ -112,5 +116,7 @@ class Rename(ast.NodeTransformer):
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
 
-    def _without(self, own: Set[str]) -> Rename:
-        return Rename({name: other for name, other in self.names.items() if name not in own})
+    def _without(self, own: Set[str]) -> Self:
+        inner = copy.copy(self)
+        inner.names = {name: other for name, other in self.names.items() if name not in own}
+        return inner

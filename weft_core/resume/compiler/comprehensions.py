@@ -7,6 +7,7 @@ import copy
 from collections.abc import Sequence
 
 from weft_core.errors import UnsupportedConstruct
+from weft_core.resume.compiler.apart import Rename
 from weft_core.resume.compiler.build import assign, assign_to, at, branch, call, expr, load, method, replace
 from weft_core.resume.compiler.conditions import Conditions
 from weft_core.resume.compiler.expressions import Scope
@@ -59,7 +60,7 @@ class Comprehensions(Conditions):
         self.out.append(assign(result, empty, node))
         self.comprehended = True
         rename = Renamer(self.scope, {name: f"@n{number}.{name}" for name in sorted(comprehension_targets(node))})
-        rename.inside(node)
+        rename.check(node)
         self._generators(node, 0, iterable, result, rename)
         return load(result, node)
 
@@ -106,12 +107,12 @@ class Comprehensions(Conditions):
         raise NotImplementedError
 
 
-class Renamer(ast.NodeTransformer):
+class Renamer(Rename):
     """Gives the targets of a comprehension that becomes a loop names nobody else has."""
 
     def __init__(self, scope: Scope, names: dict[str, str]) -> None:
+        super().__init__(names)
         self.scope = scope
-        self.names = names
 
     def visit_copy(self, node: ast.expr) -> ast.expr:
         """A renamed copy of an expression."""
@@ -119,7 +120,7 @@ class Renamer(ast.NodeTransformer):
         assert isinstance(found, ast.expr)
         return found
 
-    def inside(self, node: Comprehension) -> None:
+    def check(self, node: Comprehension) -> None:
         """Refuse what would keep hold of a renamed target."""
         names = Names()
         for part in ast.iter_child_nodes(node):
@@ -142,26 +143,9 @@ class Renamer(ast.NodeTransformer):
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
-        node.args.defaults = [self.visit(default) for default in node.args.defaults]
-        node.args.kw_defaults = [default and self.visit(default) for default in node.args.kw_defaults]
+        self.defaults(node.args)  # `check` saw to it that its body reads no target
         return node
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
         node.value = self.visit(node.value)  # its target belongs to the function
         return node
-
-    def _comprehension(self, node: Comprehension) -> ast.AST:
-        node.generators[0].iter = self.visit(node.generators[0].iter)
-        inner = Renamer(self.scope, {k: v for k, v in self.names.items() if k not in comprehension_targets(node)})
-        for index, generator in enumerate(node.generators):
-            generator.target = inner.visit(generator.target)
-            if index:
-                generator.iter = inner.visit(generator.iter)
-            generator.ifs = [inner.visit(test) for test in generator.ifs]
-        if isinstance(node, ast.DictComp):
-            node.key, node.value = inner.visit(node.key), inner.visit(node.value)
-        else:
-            node.elt = inner.visit(node.elt)
-        return node
-
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension

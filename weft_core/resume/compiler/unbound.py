@@ -9,15 +9,13 @@ normalised body finds where such a name may be unbound, and there a helper looks
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from weft_core.resume.compiler.apart import COMPREHENSIONS_ARE_FUNCTIONS
 from weft_core.resume.compiler.build import Visitor, children, constant, expr, helper
 from weft_core.resume.compiler.liveness import bound_by
 from weft_core.resume.compiler.names import Comprehension, Names, names_in
-
-COMPREHENSIONS_ARE_FUNCTIONS = sys.version_info < (3, 12)
 
 Bound = frozenset[str] | None
 """The names that surely have a value; None where nothing gets to."""
