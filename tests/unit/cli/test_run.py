@@ -160,6 +160,8 @@ def test_an_interrupted_run_is_stored_and_goes_on_with_resume(shop: Shop, name: 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What a shell starts with `&` ignores SIGINT, and so do its children: begin as if started by hand.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         _until_waiting(shop, process)
