@@ -42,16 +42,3 @@ class Changes:
     logs: Sequence[LogLine] = ()
     parked: bool = False
     closed: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(
-            self.record is not None
-            or self.fibers
-            or self.timers_clear
-            or self.timers_set
-            or self.values
-            or self.state is not None
-            or self.consumed
-            or self.history
-            or self.closed
-        )

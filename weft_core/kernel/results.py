@@ -24,18 +24,17 @@ class Attempted(Protocol):
     number: int
 
 
-def wanted(machine: Machine, attempt: Attempted) -> Fiber | None:
-    """The fiber that waits for exactly this attempt, or None: a late result of an operation that is over."""
-    fiber = machine.fibers.get(attempt.fiber_id)
-    if fiber is None:
-        return None
-    wait = fiber.wait
-    if wait is not attempt.wait:  # perhaps the same one, read from the store again
-        if type(wait) is not ActivityWait or wait.operation_id != attempt.wait.operation_id:
-            return None
-        attempt.wait = wait
-    if wait.attempt == attempt.number and wait.retry_at is None and wait.outcome is None:
-        return fiber
+def wanted(fiber: Fiber | None, attempt: Attempted) -> ActivityWait | None:
+    """The wait of this fiber for exactly this attempt, or None: a late result of an operation that is over."""
+    wait = None if fiber is None else fiber.wait
+    if (
+        type(wait) is ActivityWait
+        and (wait is attempt.wait or wait.operation_id == attempt.wait.operation_id)  # perhaps read again meanwhile
+        and wait.attempt == attempt.number
+        and wait.retry_at is None
+        and wait.outcome is None
+    ):
+        return wait
     return None
 
 
@@ -44,11 +43,11 @@ def completed(machine: Machine, attempt: Attempted, text: str | None, value: Any
 
     False when nobody waits for it any more.
     """
-    fiber = wanted(machine, attempt)
-    if fiber is None:
+    fiber = machine.fibers.get(attempt.fiber_id)
+    wait = wanted(fiber, attempt)
+    if fiber is None or wait is None:
         return False
     machine.now = now
-    wait = attempt.wait
     machine.history.note_completed(now, wait.activity, fiber.id, wait.attempt)
     suspended = machine.record.status == "suspended"
     if text is None and (suspended or fiber.frames is None):
@@ -64,11 +63,11 @@ def completed(machine: Machine, attempt: Attempted, text: str | None, value: Any
 
 def failed(machine: Machine, attempted: Attempted, error: str, now: int) -> bool:
     """An attempt raised. The policy decides: another attempt later, or the error goes to the workflow."""
-    fiber = wanted(machine, attempted)
-    if fiber is None:
+    fiber = machine.fibers.get(attempted.fiber_id)
+    wait = wanted(fiber, attempted)
+    if fiber is None or wait is None:
         return False
     machine.now = now
-    wait = attempted.wait
     fiber_id, attempt = fiber.id, wait.attempt
     raised = machine.codec.decode_error(error)
     retry_at = _retry_at(machine, wait, raised, now)
@@ -95,10 +94,11 @@ def failed(machine: Machine, attempted: Attempted, error: str, now: int) -> bool
 
 def heartbeat(machine: Machine, attempt: Attempted, details: str) -> bool:
     """Keep the details an attempt reported; the next attempt can read them."""
-    fiber = wanted(machine, attempt)
-    if fiber is None:
+    fiber = machine.fibers.get(attempt.fiber_id)
+    wait = wanted(fiber, attempt)
+    if fiber is None or wait is None:
         return False
-    attempt.wait.details = details
+    wait.details = details
     machine.touch(fiber)
     return True
 

@@ -53,9 +53,8 @@ class ChainWriter:
                 parts.append(form % tuple([repr(x) if type(x) is int else atom(type(x), other)(x) for x in values]))
                 current = current.cr_await
         except (KeyError, NotPlain, AttributeError, ValueError):
-            return (
-                None  # another kind of value, an unbound name, a call not begun or over, something foreign, a huge int
-            )
+            # Another kind of value, an unbound name, a call not begun or over, something foreign, a huge int.
+            return None
         if type(current) is not GeneratorType or current.gi_code is not LEAF:
             return None
         text = parts[0] if len(parts) == 1 else ",".join(parts)
