@@ -20,11 +20,13 @@ def result_and_frame_in_two_commits() -> Iterator[None]:
 
     async def split(self: Pump, turns: Any, batch: Any, now: int) -> None:
         first = Batch(expect={keys.OWNER: self.owner_version})
-        for loaded, changes in turns:
-            for fiber_id, row in changes.fibers.items():
+        for loaded in turns:
+            if isinstance(loaded.turn, str):
+                continue
+            for fiber_id, row in loaded.turn.fibers.items():
                 if row is None:
                     first.delete.add(loaded.keys.fiber + fiber_id)
-            for n in changes.consumed:
+            for n in loaded.turn.consumed:
                 first.delete.add(f"{loaded.keys.inbox}{n:012d}")
         if first:
             await self.store.commit(first)

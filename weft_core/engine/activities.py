@@ -273,9 +273,8 @@ class Activities:
         return name in self._own or name in self._declared
 
     def __getitem__(self, name: str) -> Activity[..., Any]:
-        found = self._own.get(name) if self._own else None
-        if found is None:
-            found = self._declared.get(name)
+        own = self._own
+        found = own[name] if own and name in own else self._declared.get(name)
         if found is None:
             names = ", ".join(sorted({*self._own, *self._declared})) or "none"
             raise UnknownActivity(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from itertools import islice
 from typing import NamedTuple
 
 from weft_core.engine.activities import Activities, Attempt
@@ -23,10 +25,13 @@ class Beat(NamedTuple):
 Fact = Attempt | Beat
 """An attempt that has ended, or a heartbeat."""
 
+Facts = Attempt | list[Fact]
+"""What was reported for one run, in order; mostly that one attempt has ended."""
 
-def deliver(machine: Machine, facts: Sequence[Fact], now: int) -> None:
+
+def deliver(machine: Machine, facts: Facts, now: int) -> None:
     """Tell a run what came of its attempts."""
-    for fact in facts:
+    for fact in _listed(facts):
         if isinstance(fact, Beat):
             results.heartbeat(machine, fact.attempt, fact.details)
         elif fact.ok:
@@ -45,49 +50,68 @@ class Attempts:
 
     def __init__(self, *, activities: Activities, codec: ValueCodec, host: Host, wake: Callable[[], None]) -> None:
         self.activities = activities
-        self.facts: dict[str, list[Fact]] = {}
+        self.facts: dict[str, Facts] = {}
         self.codec = codec
         self.host = host
         self._wake = wake
-        self._under_way: dict[tuple[str, str], Attempt] = {}
+        self._under_way: dict[str, dict[str, Attempt]] = {}
 
     def __len__(self) -> int:
-        return len(self._under_way)
+        return sum(map(len, self._under_way.values()))
 
-    def make(self, run_id: str, fiber_id: str, wait: ActivityWait) -> Attempt | None:
-        """The attempt to start for a wait; None when that very attempt is under way or has just ended."""
-        key = (run_id, fiber_id)
-        current = self._under_way.get(key)
-        if current is not None:
-            if current.is_for(wait):
-                return None
-            current.abort()
-        if run_id in self.facts:
-            for fact in self.facts[run_id]:
-                if type(fact) is Attempt and fact.fiber_id == fiber_id and fact.is_for(wait):
-                    return None  # it ended while the run was being read again
-        attempt = self._under_way[key] = Attempt(run_id, fiber_id, wait, self.activities[wait.activity], self)
-        return attempt
+    def start(self, run_id: str, fiber_id: str, wait: ActivityWait, loop: AbstractEventLoop) -> None:
+        """Start the attempt that a wait asks for, unless that very attempt is under way or has just ended."""
+        if run_id in self._under_way:
+            current = self._under_way[run_id].get(fiber_id)
+            if current is not None:
+                if current.is_for(wait):
+                    return
+                self._forget(current)
+                current.abort()
+        if run_id in self.facts and self._has_ended(run_id, fiber_id, wait):
+            return  # while the run was being read again
+        attempt = Attempt(run_id, fiber_id, wait, self.activities[wait.activity], self)
+        attempt.start(loop)
+        if not attempt.reported:  # else it was over at once
+            self._under_way.setdefault(run_id, {})[fiber_id] = attempt
 
-    def give_back(self, run_id: str, facts: list[Fact]) -> None:
-        self.facts[run_id] = facts + self.facts.get(run_id, [])
+    def _has_ended(self, run_id: str, fiber_id: str, wait: ActivityWait) -> bool:
+        for fact in _listed(self.facts[run_id]):
+            if type(fact) is Attempt and fact.fiber_id == fiber_id and fact.is_for(wait):
+                return True
+        return False
+
+    def take(self, limit: int) -> dict[str, Facts]:
+        """The facts of up to `limit` runs, in the order they came; who takes them gives back what was not consumed."""
+        facts = self.facts
+        if len(facts) <= limit:
+            self.facts = {}
+            return facts
+        return {run_id: facts.pop(run_id) for run_id in list(islice(facts, limit))}
+
+    def give_back(self, run_id: str, facts: Facts) -> None:
+        """Take facts back that no commit has consumed; what came since comes after them."""
+        since = self.facts.get(run_id)
+        if since is not None:
+            facts = [*_listed(facts), *_listed(since)]
+        self.facts[run_id] = facts
 
     def abort(self, run_id: str, fiber_id: str, operation_id: str) -> None:
         """Nobody wants this operation's result any more."""
-        attempt = self._under_way.get((run_id, fiber_id))
+        attempt = self._under_way.get(run_id, {}).get(fiber_id)
         if attempt is not None and attempt.wait.operation_id == operation_id:
-            del self._under_way[run_id, fiber_id]
+            self._forget(attempt)
             attempt.abort()
 
     def abort_run(self, run_id: str) -> None:
         """The run has ended."""
-        for key in [key for key in self._under_way if key[0] == run_id]:
-            self._under_way.pop(key).abort()
+        for attempt in self._under_way.pop(run_id, {}).values():
+            attempt.abort()
         self.facts.pop(run_id, None)
 
     def abort_all(self) -> list[Attempt]:
         """Abort everything; gives what was under way."""
-        attempts = list(self._under_way.values())
+        attempts = [attempt for of_run in self._under_way.values() for attempt in of_run.values()]
         self._under_way.clear()
         self.facts.clear()
         for attempt in attempts:
@@ -96,20 +120,37 @@ class Attempts:
 
     def reported(self, attempt: Attempt) -> None:
         """An attempt has ended, with its `ok` and `text`."""
-        key = (attempt.run_id, attempt.fiber_id)
-        if self._under_way.get(key) is attempt:
-            del self._under_way[key]
-        self._add(attempt.run_id, attempt)
+        run_id = attempt.run_id
+        if run_id in self._under_way:
+            self._forget(attempt)
+        if run_id in self.facts or not self.facts:
+            self._add(run_id, attempt)
+        else:
+            self.facts[run_id] = attempt
 
     def beaten(self, attempt: Attempt, details: str) -> None:
         """An attempt is alive and says how far it is."""
         self._add(attempt.run_id, Beat(attempt, details))
 
     def _add(self, run_id: str, fact: Fact) -> None:
-        facts = self.facts
-        if run_id in facts:
-            facts[run_id].append(fact)
-            return
-        if not facts:
+        if not self.facts:
             self._wake()  # who has facts does not sleep
-        facts[run_id] = [fact]
+        known = self.facts.get(run_id)
+        if isinstance(known, list):
+            known.append(fact)
+        elif known is not None:
+            self.facts[run_id] = [*_listed(known), fact]
+        else:
+            self.facts[run_id] = fact if isinstance(fact, Attempt) else [fact]
+
+    def _forget(self, attempt: Attempt) -> None:
+        """The attempt is no longer under way."""
+        of_run = self._under_way[attempt.run_id]
+        if of_run.get(attempt.fiber_id) is attempt:
+            del of_run[attempt.fiber_id]
+            if not of_run:
+                del self._under_way[attempt.run_id]
+
+
+def _listed(facts: Facts) -> list[Fact]:
+    return [facts] if isinstance(facts, Attempt) else facts

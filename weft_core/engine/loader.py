@@ -8,6 +8,7 @@ from typing import Any
 from weft_core.client import scan_all
 from weft_core.engine.rows import RunKeys
 from weft_core.errors import CodeChanged, DecodeError
+from weft_core.kernel.changes import Changes
 from weft_core.kernel.machine import Machine
 from weft_core.kernel.records import InboxRow, RunRecord, dump, parse
 from weft_core.model.app import Activity, App
@@ -16,15 +17,19 @@ from weft_core.store.port import Batch, Row, Store
 
 
 class Loaded:
-    """A run in memory, with the versions of the rows that clients write too."""
+    """A run in memory, with the versions of the rows that clients write too.
 
-    __slots__ = ("keys", "machine", "ready_version", "seq_version")
+    `turn` is what it wants written in this round: all its changes, or the id of the one fiber that made a plain step.
+    """
+
+    __slots__ = ("keys", "machine", "ready_version", "seq_version", "turn")
 
     def __init__(self, *, machine: Machine, keys: RunKeys, ready_version: int = 0) -> None:
         self.machine = machine
         self.keys = keys
         self.ready_version = ready_version
         self.seq_version = 0
+        self.turn: Changes | str | None = None
 
 
 def new_run(

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Set
 
-from weft_core.engine.activities import Activities
-from weft_core.engine.attempts import Attempts, Fact, deliver
+from weft_core.engine.activities import Activities, Attempt
+from weft_core.engine.agenda import Agenda
+from weft_core.engine.attempts import Attempts, Facts, deliver
 from weft_core.engine.host import Host
 from weft_core.engine.loader import Loaded, refresh_inbox
 from weft_core.engine.parking import Parking, fenced
@@ -23,20 +24,18 @@ from weft_core.engine.waiters import Waiters
 from weft_core.errors import Conflict, StoreError, StoreOwned, WeftError
 from weft_core.kernel.changes import Changes
 from weft_core.kernel.records import RunRecord
+from weft_core.kernel.step import step, stepped
+from weft_core.kernel.waits import ActivityWait
 from weft_core.kernel.writing import changes, committed
 from weft_core.model.app import App
 from weft_core.store import keys
 from weft_core.store.port import Batch, Store
 
 log = logging.getLogger("weft")
-_NO_FACTS: list[Fact] = []
+_NO_FACTS: Facts = []
+_NO_RUNS: list[str] = []
 _NOBODY: frozenset[str] = frozenset()
 
-Turn = tuple[Loaded, Changes]
-"""A run that has moved, and what it wants written."""
-
-DUE_SCAN_MAX = 1_000
-"""Timers one round fires."""
 ROUND_RUNS_MAX = 2_000
 """Runs one round advances; more wait for the next, so that a commit stays small enough to be quick."""
 YIELD_AFTER_MS = 2
@@ -77,10 +76,8 @@ class Pump:
         self._submissions = Submissions(self._commit, self._submitted)
         self._problems: list[tuple[str, WeftError]] = []
         self._runs = Residents(store, app, find_activity=activities.__getitem__, patient=patient)
-        self._todo: dict[str, bool] = {}
         self._waiters = Waiters()
-        self._hinted = True
-        self._next_due: int | None = 0
+        self._agenda = Agenda(store, self._runs, self.parking)
         self._disarm: Callable[[], None] | None = None
         self._closing = False
         self.rounds = 0
@@ -92,12 +89,12 @@ class Pump:
         if self._committing:
             self._committing = False
             return
-        self._hinted = True
+        self._agenda.hinted = True
         self._wake.set()
 
     def notify(self, run_id: str) -> None:
         """Something was committed for this run by this process."""
-        self._todo[run_id] = True
+        self._agenda.todo[run_id] = True
         self._wake.set()
 
     def clock_changed(self) -> None:
@@ -114,7 +111,7 @@ class Pump:
     def _submitted(self, submission: Submission, number: int) -> None:
         if submission.new is not None:
             self._runs.expect(submission.new, number)
-        self._todo[submission.run_id] = True
+        self._agenda.todo[submission.run_id] = True
 
     def follows(self, run_id: str) -> bool:
         """Whether the run is open and in memory, so that its end will not be missed."""
@@ -141,12 +138,12 @@ class Pump:
     @property
     def settled(self) -> bool:
         """Whether nothing is under way and nothing waits to be consumed by a round."""
-        return not (len(self._attempts) or self._attempts.facts or self._todo or self._submissions)
+        return not (len(self._attempts) or self._attempts.facts or self._agenda.todo or self._submissions)
 
     @property
     def next_due(self) -> int | None:
         """When the next timer is due (ms), as far as is known."""
-        return self._next_due
+        return self._agenda.next_due
 
     @property
     def loaded_count(self) -> int:
@@ -191,8 +188,7 @@ class Pump:
                     log.warning("the store failed, trying again in %.2f s: %s", backoff, error)
                     await self._pause(backoff)
                     backoff = min(backoff * 2, BACKOFF_MAX_S)
-                    self._hinted = True
-                    self._next_due = 0
+                    self._agenda.look_again()
                     continue
                 if not worked and not self._wake.is_set():
                     self._waiters.tell_idle()
@@ -222,84 +218,59 @@ class Pump:
             await self._submissions.commit()
             worked = True
             now = self.host.now_ms()
-        if self._hinted:
-            self._hinted = False
-            await self._find_ready()
-        if self._next_due is not None and now >= self._next_due:
-            await self._find_due(now)
-        if self._attempts.facts or self._todo:
+        agenda = self._agenda
+        if agenda.hinted or (agenda.next_due is not None and now >= agenda.next_due):
+            await agenda.find(now)
+        if self._attempts.facts or agenda.todo:
             worked = True
             await self._advance(now)
         return worked
 
-    async def _find_ready(self) -> None:
-        """Runs that clients wrote to, or that were active when an engine died."""
-        start, end = "ready/", keys.prefix_end("ready/")
-        while True:
-            rows = await self.store.scan(start, end)
-            for row in rows:
-                run_id = keys.unquote(row.key[6:])
-                loaded = self._runs.loaded.get(run_id)
-                if loaded is None or loaded.ready_version != row.version:
-                    if loaded is None and self.parking.unchanged(run_id, row.version):
-                        continue
-                    self._todo[run_id] = True
-            if len(rows) < 1_000:
-                return
-            start = rows[-1].key + "\x00"
-
-    async def _find_due(self, now: int) -> None:
-        rows = await self.store.scan("timer/", keys.timer_until(now), limit=DUE_SCAN_MAX)
-        for row in rows:
-            run_id = keys.unquote(row.key.split("/")[2])
-            if run_id not in self.parking:
-                self._todo.setdefault(run_id, False)
-        if len(rows) < DUE_SCAN_MAX:
-            following = await self.store.scan(keys.timer_until(now), keys.prefix_end("timer/"), limit=1)
-            self._next_due = int(following[0].key.split("/")[1]) if following else None
-
     async def _advance(self, now: int) -> None:
-        todo, facts, resident = self._todo, self._attempts.facts, self._runs.loaded
-        chosen = [*facts, *(run_id for run_id in todo if run_id not in facts)] if todo else list(facts)
-        del chosen[ROUND_RUNS_MAX:]
+        taken = self._attempts.take(ROUND_RUNS_MAX)
+        todo, resident = self._agenda.todo, self._runs.loaded
+        others = [run_id for run_id in todo if run_id not in taken][: ROUND_RUNS_MAX - len(taken)] if todo else _NO_RUNS
         batch = self._new_batch()
-        turns: list[Turn] = []
-        taken: dict[str, list[Fact]] = {}
+        turns: list[Loaded] = []
         try:
-            away = [run_id for run_id in chosen if run_id not in resident and run_id not in self._runs]
-            brought = await self._bring_all(away) if len(away) > 1 else _NOBODY
-            for run_id in chosen:
-                inbox = todo.pop(run_id, False)
-                given = facts.pop(run_id, _NO_FACTS)
-                if given:
-                    taken[run_id] = given
+            brought: Set[str] = _NOBODY
+            if others or not taken.keys() <= resident.keys():
+                brought = await self._bring_all([*taken, *others])
+            for run_id in (*taken, *others):
                 loaded = resident.get(run_id)
-                if run_id in brought:
+                if loaded is None or run_id in todo:
+                    loaded = await self._look(run_id, loaded, brought)
                     if loaded is None:
                         continue
-                elif loaded is None or inbox:
-                    loaded = await self._bring(run_id, loaded)
-                    if loaded is None:
-                        continue
-                if self._move(loaded, given, now):
-                    turns.append((loaded, _add_turn(batch, loaded)))
+                if self._move(batch, loaded, taken.get(run_id, _NO_FACTS), now):
+                    turns.append(loaded)
             await self._commit_turns(turns, batch, now)
         except StoreError:
             # Nothing or everything was written: forget what memory believes and read it again, with the same facts.
-            for run_id in chosen:
+            for run_id in (*taken, *others):
                 self._runs.forget(run_id)
                 todo[run_id] = True
-            for run_id, given in taken.items():
-                self._attempts.give_back(run_id, given)
+            for run_id, facts in taken.items():
+                self._attempts.give_back(run_id, facts)
             raise
 
     async def _bring_all(self, run_ids: list[str]) -> Set[str]:
-        """Bring several runs at once: a store that is asked together answers sooner than one after the other."""
-        ended = await asyncio.gather(*(self._bring(run_id, None) for run_id in run_ids), return_exceptions=True)
+        """Bring those that are not in memory at once: a store that is asked together answers sooner. Gives which."""
+        away = {run_id for run_id in run_ids if run_id not in self._runs}
+        if len(away) < 2:
+            return _NOBODY
+        ended = await asyncio.gather(*(self._bring(run_id, None) for run_id in away), return_exceptions=True)
         for outcome in ended:
             if isinstance(outcome, BaseException):
                 raise outcome
-        return set(run_ids)
+        return away
+
+    async def _look(self, run_id: str, loaded: Loaded | None, brought: Set[str]) -> Loaded | None:
+        """The run with what clients wrote to it, None when there is nothing to advance."""
+        inbox = self._agenda.todo.pop(run_id, False)
+        if run_id in brought or (loaded is not None and not inbox):
+            return loaded
+        return await self._bring(run_id, loaded)
 
     async def _bring(self, run_id: str, loaded: Loaded | None) -> Loaded | None:
         """A run with its inbox read, `loaded` again or from the store; None when there is nothing to advance."""
@@ -319,16 +290,24 @@ class Pump:
             return None
         self.parking.leave(run_id)
         start_at = loaded.machine.record.start_at
-        if start_at is not None and (self._next_due is None or start_at < self._next_due):
-            self._next_due = start_at  # a client has set this timer
+        if start_at is not None:
+            self._agenda.expect(start_at)  # a client has set this timer
         return loaded
 
-    def _move(self, loaded: Loaded, facts: Sequence[Fact], now: int) -> bool:
-        """Give a run its facts and let it move. False when it had to be parked with a problem."""
+    def _move(self, batch: Batch, loaded: Loaded, facts: Facts, now: int) -> bool:
+        """Give a run its facts, let it move and add what it wants written. False when it has to be parked."""
         machine = loaded.machine
         try:
-            deliver(machine, facts, now)
-            machine.advance(now)
+            if type(facts) is Attempt and facts.ok and loaded.ready_version:
+                row = step(machine, facts, facts.text, facts.value, now)
+                if row is not None:
+                    fiber_id = facts.fiber_id
+                    batch.put[loaded.keys.fiber + fiber_id] = row
+                    loaded.turn = fiber_id
+                    return True
+            else:
+                deliver(machine, facts, now)
+                machine.advance(now)
         except (KeyboardInterrupt, SystemExit):
             raise
         except Exception as error:
@@ -337,27 +316,29 @@ class Pump:
             problem = error if isinstance(error, WeftError) else WeftError(f"{type(error).__name__}: {error}")
             self._problems.append((loaded.keys.run_id, problem))
             return False
+        _add_changes(batch, loaded)
         return True
 
     def _new_batch(self) -> Batch:
         return Batch(expect={keys.OWNER: self.owner_version})
 
-    async def _commit_turns(self, turns: list[Turn], batch: Batch, now: int) -> None:
+    async def _commit_turns(self, turns: list[Loaded], batch: Batch, now: int) -> None:
         for _ in range(CONFLICT_RETRIES_MAX):
             try:
                 number = await self._commit(batch) if batch else 0
             except Conflict as conflict:
                 if conflict.key == keys.OWNER:
                     raise fenced() from conflict
-                at = next((i for i, (t, _) in enumerate(turns) if conflict.key in (t.keys.ready, t.keys.seq)), None)
-                if at is None:
+                stale = next((t for t in turns if conflict.key in (t.keys.ready, t.keys.seq)), None)
+                if stale is None:
                     raise
-                stale = turns[at][0]
-                await refresh_inbox(self.store, stale)
-                if not self._move(stale, [], now):
-                    del turns[at]
                 batch = self._new_batch()
-                turns = [(loaded, _add_turn(batch, loaded)) for loaded, _ in turns]
+                await refresh_inbox(self.store, stale)
+                if not self._move(batch, stale, _NO_FACTS, now):
+                    turns.remove(stale)
+                for loaded in turns:
+                    if loaded is not stale:
+                        _add_changes(batch, loaded)
                 continue
             self._after_commit(turns, number)
             while self._problems:
@@ -372,47 +353,59 @@ class Pump:
         except Conflict:
             raise
         except BaseException:
-            self._hinted = True  # it may have taken effect all the same, also for runs that are not in memory
+            self._agenda.hinted = True  # it may have taken effect all the same, also for runs that are not in memory
             raise
         finally:
             self._committing = False
 
-    def _after_commit(self, turns: list[Turn], number: int) -> None:
-        attempts, closing, evict = self._attempts, self._closing, self.evict
+    def _after_commit(self, turns: list[Loaded], number: int) -> None:
+        """What follows from turns that are durable: attempts start, waiters hear, runs that wait may leave memory."""
+        start, closing, evict, work = self._attempts.start, self._closing, self.evict, self._runs.work
         loop = asyncio.get_running_loop()
-        for loaded, change in turns:
-            run_id = loaded.keys.run_id
-            if change.timers_set:
-                first = min(at for at, _ in change.timers_set)
-                if self._next_due is None or first < self._next_due:
-                    self._next_due = first
-            for line in change.logs:
-                log.log(_LEVELS[line.level], "%s: %s", run_id, line.message)
-            for fiber_id, operation_id in change.abort:
-                attempts.abort(run_id, fiber_id, operation_id)
-            if change.closed:
-                attempts.abort_run(run_id)
-                self._runs.forget(run_id)
-                self._waiters.tell_closed(run_id, loaded.machine.record)
+        for loaded in turns:
+            run_id, machine, turn = loaded.keys.run_id, loaded.machine, loaded.turn
+            loaded.turn = None
+            if type(turn) is str:
+                stepped(machine)
+                work(run_id)
+                if evict is not None and evict(run_id):
+                    self._runs.forget(run_id)
+                wait = machine.fibers[turn].wait
+                if not closing and type(wait) is ActivityWait:  # a loop that stops begins nothing
+                    start(run_id, turn, wait, loop)
                 continue
-            machine = loaded.machine
-            committed(machine)
-            if change.parked:
-                loaded.ready_version = 0
-                self._runs.rest(run_id)
-            else:
-                if loaded.ready_version == 0:
-                    loaded.ready_version = number
-                self._runs.work(run_id)
-            if machine.more:
-                self._todo[run_id] = True
-            if evict is not None and evict(run_id):
-                self._runs.forget(run_id)
-            if not closing:  # a loop that stops begins nothing
-                for fiber_id, wait in change.dispatch:
-                    attempt = attempts.make(run_id, fiber_id, wait)
-                    if attempt is not None:
-                        attempt.start(loop)
+            assert isinstance(turn, Changes)
+            if self._settle(loaded, turn, number) and not closing:
+                for fiber_id, wait in turn.dispatch:
+                    start(run_id, fiber_id, wait, loop)
+
+    def _settle(self, loaded: Loaded, change: Changes, number: int) -> bool:
+        """What follows from durable changes, but for starting attempts. Whether the run is still open."""
+        run_id, machine = loaded.keys.run_id, loaded.machine
+        if change.timers_set:
+            self._agenda.expect(min(at for at, _ in change.timers_set))
+        for line in change.logs:
+            log.log(_LEVELS[line.level], "%s: %s", run_id, line.message)
+        for fiber_id, operation_id in change.abort:
+            self._attempts.abort(run_id, fiber_id, operation_id)
+        if change.closed:
+            self._attempts.abort_run(run_id)
+            self._runs.forget(run_id)
+            self._waiters.tell_closed(run_id, machine.record)
+            return False
+        committed(machine)
+        if change.parked:
+            loaded.ready_version = 0
+            self._runs.rest(run_id)
+        else:
+            if loaded.ready_version == 0:
+                loaded.ready_version = number
+            self._runs.work(run_id)
+        if machine.more:
+            self._agenda.todo[run_id] = True
+        if self.evict is not None and self.evict(run_id):
+            self._runs.forget(run_id)
+        return True
 
     async def _park(self, run_id: str, error: WeftError) -> None:
         self._runs.forget(run_id)
@@ -433,15 +426,15 @@ class Pump:
         if self._disarm is not None:
             self._disarm()
             self._disarm = None
-        if self._next_due is not None:
-            self._disarm = self.host.call_at(self._next_due, self._wake.set)
+        due = self._agenda.next_due
+        if due is not None:
+            self._disarm = self.host.call_at(due, self._wake.set)
 
 
-def _add_turn(batch: Batch, loaded: Loaded) -> Changes:
-    """Add what a run wants written to the batch."""
-    change = changes(loaded.machine)
+def _add_changes(batch: Batch, loaded: Loaded) -> None:
+    """Add all that a run wants written to the batch."""
+    loaded.turn = change = changes(loaded.machine)
     add_changes(batch, loaded.keys, change, ready_version=loaded.ready_version, seq_version=loaded.seq_version)
-    return change
 
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

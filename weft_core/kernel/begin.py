@@ -59,23 +59,29 @@ def wait_for(machine: Machine, fiber: Fiber, operation: Operation[Any], made: li
 
 
 def activity_wait(machine: Machine, fiber: Fiber, operation: RunActivity) -> ActivityWait:
-    name, call, kwargs = operation.activity, operation.args, operation.kwargs
-    activity = machine.find_activity(name)
-    args = None if kwargs else machine.codec.encode_atoms(call)
-    fiber.count = number = fiber.count + 1
+    activity, call, options = operation.activity, operation.args, operation.options
+    name = activity.name
+    args = machine.codec.encode_atoms(call) if options is None or not options.kwargs else None
+    number = fiber.next_number()
     if args is not None:
         wait = ActivityWait(f"{fiber.id}:{number}", name, args, call)
     else:
+        kwargs = {} if options is None else options.kwargs
         wait = ActivityWait(f"{fiber.id}:{number}", name, machine.codec.encode([list(call), kwargs], what=name))
-    if operation.retry is not None:
-        wait.retry = machine.codec.encode(operation.retry, what="retry")
-    timeout_ms, total_ms = operation.timeout_ms, operation.total_timeout_ms
-    if timeout_ms is not None or activity.timeout_ms is not None:
-        wait.timeout_ms = activity.timeout_ms if timeout_ms is None else timeout_ms
-    if total_ms is not None or activity.total_timeout_ms is not None:
-        wait.total_timeout_ms = activity.total_timeout_ms if total_ms is None else total_ms
-    if operation.key is not None:
-        wait.key = operation.key
+    timeout_ms, total_ms = activity.timeout_ms, activity.total_timeout_ms
+    if options is not None:
+        if options.retry is not None:
+            wait.retry = machine.codec.encode(options.retry, what="retry")
+        if options.timeout_ms is not None:
+            timeout_ms = options.timeout_ms
+        if options.total_timeout_ms is not None:
+            total_ms = options.total_timeout_ms
+        if options.key is not None:
+            wait.key = options.key
+    if timeout_ms is not None:
+        wait.timeout_ms = timeout_ms
+    if total_ms is not None:
+        wait.total_timeout_ms = total_ms
     return wait
 
 
@@ -111,7 +117,7 @@ def map_child(machine: Machine, parent: Fiber, wait: BranchWait, index: int) -> 
     kind, _, name = (wait.target or "").partition(":")
     item = wait.decoded_items[index]
     if kind == "activity":
-        child.wait = wait_for(machine, child, RunActivity(name, (item,), {}, None, None, None, None), [])
+        child.wait = wait_for(machine, child, RunActivity(machine.find_activity(name), (item,)), [])
     else:
         encode_call(machine, child, machine.find_unit(name)(machine.context, item))
     return child

@@ -14,6 +14,7 @@ from weft_core.kernel.operations import (
     ExitTimeout,
     Join,
     MapItems,
+    Options,
     RunActivity,
     Sleep,
     WaitForSignal,
@@ -208,15 +209,12 @@ class Context:
         idempotency key. After the last attempt the activity's own exception is raised here, with a note.
         `UnknownActivity` when the app has none of that name.
         """
-        return RunActivity(
-            activity_name(self._machine, activity),
-            args,
-            kwargs,
-            retry,
-            None if timeout is None else milliseconds(timeout),
-            None if total_timeout is None else milliseconds(total_timeout),
-            key,
-        )
+        found = find_activity(self._machine, activity)
+        if retry is None and timeout is None and total_timeout is None and key is None and not kwargs:
+            return RunActivity(found, args)
+        limit = None if timeout is None else milliseconds(timeout)
+        total = None if total_timeout is None else milliseconds(total_timeout)
+        return RunActivity(found, args, Options(kwargs, retry, limit, total, key))
 
     def sleep(self, duration: Duration) -> Operation[None]:
         """Wait for a duration; it may be months. Never early, also when everything was off when it fell due."""
@@ -305,18 +303,18 @@ def _limit(limit: int | None) -> int | None:
     return limit
 
 
-def activity_name(machine: Machine, activity: Any) -> str:
-    """The name of an activity given by object or name. Raises `UnknownActivity`."""
+def find_activity(machine: Machine, activity: Any) -> Activity[..., Any]:
+    """The activity that runs for one given by object or name. Raises `UnknownActivity`."""
+    if isinstance(activity, Activity):
+        return machine.find_activity(activity.name)
     if isinstance(activity, str):
-        return machine.find_activity(activity).name
-    if not isinstance(activity, Activity):
-        raise UnknownActivity(
-            f"{activity!r} is not an activity: decorate the function with @app.activity and pass it, or its name"
-        )
-    return machine.find_activity(activity.name).name
+        return machine.find_activity(activity)
+    raise UnknownActivity(
+        f"{activity!r} is not an activity: decorate the function with @app.activity and pass it, or its name"
+    )
 
 
 def _map_target(machine: Machine, target: Any) -> str:
     if isinstance(target, Resumable):
         return f"unit:{target.name}"
-    return f"activity:{activity_name(machine, target)}"
+    return f"activity:{find_activity(machine, target).name}"

@@ -16,7 +16,7 @@ from weft_core.kernel.begin import activity_wait, wait_for
 from weft_core.kernel.context import Outcome
 from weft_core.kernel.fibers import NO_VALUES, Fiber, Scope
 from weft_core.kernel.operations import EnterTimeout, ExitTimeout, Join, RunActivity
-from weft_core.kernel.waits import Interrupt, Wait
+from weft_core.kernel.waits import ActivityWait, Interrupt, Wait
 from weft_core.resume import Operation, capture, restore
 from weft_core.resume.values import FiberEncoder
 
@@ -43,6 +43,13 @@ def drive(machine: Machine, fiber: Fiber, kind: str, payload: Any) -> None:
         value, error = None if payload is None else machine.codec.decode(payload), None
     else:
         value, error = _received(machine, kind, payload)
+    go_on(machine, fiber, coroutine, value, error)
+
+
+def go_on(
+    machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], value: Any, error: BaseException | None = None
+) -> bool:
+    """Run a fiber to its next wait or its end. True when it now waits in plain frames for a plain activity."""
     machine.current = fiber
     try:
         while True:
@@ -50,17 +57,20 @@ def drive(machine: Machine, fiber: Fiber, kind: str, payload: Any) -> None:
                 operation = coroutine.send(value) if error is None else coroutine.throw(error)
             except StopIteration as stop:
                 machine.finish_value(fiber, stop.value)
-                return
+                return False
             except (KeyboardInterrupt, SystemExit, GeneratorExit):
                 raise
             except BaseException as raised:
                 machine.finish_error(fiber, raised)
-                return
-            value = error = None
+                return False
             try:
-                if type(operation) is RunActivity:  # nearly every step
+                if type(operation) is RunActivity:
+                    if operation.options is None and _park_plain(machine, fiber, coroutine, operation):
+                        return True
                     _park(machine, fiber, coroutine, operation)
-                elif isinstance(operation, EnterTimeout):
+                    return False
+                value = error = None
+                if isinstance(operation, EnterTimeout):
                     value = _enter_timeout(machine, fiber, operation)
                     continue
                 elif isinstance(operation, ExitTimeout):
@@ -75,11 +85,43 @@ def drive(machine: Machine, fiber: Fiber, kind: str, payload: Any) -> None:
                 else:
                     capture(coroutine)  # names what was awaited, and where
                     raise NotDurable(f"a workflow awaited something that yielded {operation!r}, which is not durable")
-                return
+                return False
             except WeftError as refusal:
-                error = refusal
+                value, error = None, refusal
     finally:
         machine.current = None
+
+
+def _park_plain(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], operation: RunActivity) -> bool:
+    """Do what `_park` does where nothing is special: nearly every step. False, with nothing done, where something is."""
+    activity, encoder = operation.activity, fiber.encoder
+    if (
+        encoder is None
+        or activity.limited
+        or machine.state
+        or machine.new_tasks
+        or machine.interrupt_next
+        or fiber.values
+        or machine.state_text != "{}"
+    ):
+        return False
+    args = machine.codec.encode_atoms(operation.args)
+    if args is None:
+        return False
+    frames = encoder.quick(coroutine)
+    if frames is None:
+        return False
+    fiber_id = fiber.id
+    fiber.count = number = fiber.count + 1
+    fiber.coroutine = coroutine
+    fiber.frames = frames
+    fiber.wait = ActivityWait(f"{fiber_id}:{number}", activity.name, args, operation.args)
+    fiber.queued = False
+    machine.activity_count += 1
+    if machine.record.status != "suspended":
+        machine.dispatch.add(fiber_id)
+    machine.touch(fiber)
+    return True
 
 
 def _park(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], operation: Operation[Any]) -> None:

@@ -180,6 +180,12 @@ class Machine:
             self._begin_run()
         if self.due:
             timers.fire(self)
+        self.settle()
+
+    def settle(self) -> None:
+        """Let everything that can move move; end the run when its root has ended."""
+        if self.new_tasks:
+            tasks.begin_new(self)
         if self.queue:
             self._drain()
         root = self.fibers.get(ROOT)

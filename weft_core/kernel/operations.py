@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from weft_core.model.retry import Retry
 from weft_core.resume import Operation
+
+if TYPE_CHECKING:
+    from weft_core.model.app import Activity
+    from weft_core.model.retry import Retry
 
 BranchMode = Literal["all", "race", "settled"]
 
 
+class Options(NamedTuple):
+    """What a call of an activity says beside its positional arguments."""
+
+    kwargs: dict[str, Any]
+    retry: Retry | None = None
+    timeout_ms: int | None = None
+    total_timeout_ms: int | None = None
+    key: str | None = None
+
+
 class RunActivity(Operation[Any]):
-    """Run an activity and give its result."""
+    """Run an activity and give its result. Nearly every call has no `options`."""
 
-    __slots__ = ("activity", "args", "key", "kwargs", "retry", "timeout_ms", "total_timeout_ms")
+    __slots__ = ("activity", "args", "options")
 
-    def __init__(
-        self,
-        activity: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        retry: Retry | None,
-        timeout_ms: int | None,
-        total_timeout_ms: int | None,
-        key: str | None,
-    ) -> None:
+    def __init__(self, activity: Activity[..., Any], args: tuple[Any, ...], options: Options | None = None) -> None:
         self.activity = activity
         self.args = args
-        self.kwargs = kwargs
-        self.retry = retry
-        self.timeout_ms = timeout_ms
-        self.total_timeout_ms = total_timeout_ms
-        self.key = key
+        self.options = options
 
 
 class Sleep(Operation[Any]):

@@ -59,11 +59,15 @@ class ActivityWait:
             return None  # an attempt is under way: the engine watches its time limit
         return self.retry_at if self.total_until is None else min(self.retry_at, self.total_until)
 
-    def to_json(self) -> str:
-        text = (
+    def head_json(self) -> str:
+        """What every such wait says; all there is of one that has just begun and has no options."""
+        return (
             f'{{"op":"run","id":"{self.operation_id}","activity":{quoted(self.activity)},"args":{self.args},'
             f'"attempt":{self.attempt}'
         )
+
+    def to_json(self) -> str:
+        text = self.head_json()
         if self.retry_at is not None:
             text += f',"retry_at":{self.retry_at}'
         if self.retry is not None:

@@ -42,6 +42,7 @@ class Activity(Generic[P, R]):
         self.timeout_ms = timeout_ms
         self.total_timeout_ms = total_timeout_ms
         self.heartbeat_ms = heartbeat_ms
+        self.limited = timeout_ms is not None or total_timeout_ms is not None
         self.is_async = iscoroutinefunction(function)
         self.__name__ = name
         self.__qualname__ = getattr(function, "__qualname__", name)

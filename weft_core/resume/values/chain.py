@@ -29,17 +29,17 @@ _RANGES = frozenset({type(iter(range(0))), type(iter(range(2**70)))})
 class ChainWriter:
     """Writes chains of calls of one run."""
 
-    __slots__ = ("_externals", "_known", "_registry", "_seen")
+    __slots__ = ("_known", "_live", "_registry", "_seen")
 
     def __init__(self, registry: Registry, externals: Externals) -> None:
         self._registry = registry
-        self._externals = externals
+        self._live = {key: _live_text(found["$live"]) for key, found in externals.by_id.items()}
         self._known: Collection[int] = ()
         self._seen: set[int] | None = None
 
     def text(self, coroutine: Any) -> str | None:
         """The text, or None when it takes the general way to find it (or what is wrong)."""
-        parts = []
+        text = ""
         atom, other = ATOM_TEXTS.get, self._other
         current: Any = coroutine
         self._seen = None
@@ -50,30 +50,30 @@ class ChainWriter:
                 point = variables[_POINT]
                 form = unit.forms.get(point) or _form(unit, point)
                 values = unit.locals_at[point][1](variables)
-                parts.append(form % tuple([repr(x) if type(x) is int else atom(type(x), other)(x) for x in values]))
+                frame = form % tuple([repr(x) if type(x) is int else atom(type(x), other)(x) for x in values])
+                text = f"{text},{frame}" if text else frame
                 current = current.cr_await
         except (KeyError, NotPlain, AttributeError, ValueError):
             # Another kind of value, an unbound name, a call not begun or over, something foreign, a huge int.
             return None
         if type(current) is not GeneratorType or current.gi_code is not LEAF:
             return None
-        text = parts[0] if len(parts) == 1 else ",".join(parts)
         return f"[{text}]" if len(text) < LARGE_VALUE_BYTES - 2 else None
 
     def _other(self, x: Any) -> str:
         """The text of what is no atom: a live object of the run, or data whose parts are met nowhere else."""
-        live = self._externals.by_id.get(id(x))
+        key = id(x)
+        live = self._live.get(key)
         if live is not None:
-            return _live_text(live["$live"])
+            return live
         seen = self._seen
         if seen is None:
-            seen = self._seen = set(self._externals.by_id)
+            seen = self._seen = set(self._live)
             self._known = self._registry.globals()
         kind = type(x)
         if kind is dict or kind is list:
             check(x, seen, self._known)
             return container_text(x)
-        key = id(x)
         if kind not in _RANGES or key in seen or key in self._known:
             raise NotPlain
         seen.add(key)

@@ -14,6 +14,7 @@ from weft_core.resume.values.encode import ATOMS, write
 
 PLAIN_DEPTH_MAX = 20
 """How deep plain data is looked into; deeper data goes the general way."""
+_STRINGS = frozenset({str})
 
 
 class NotPlain(Exception):
@@ -51,9 +52,9 @@ ATOM_TEXTS: dict[type, Callable[[Any], str]] = {
 
 
 def check(x: Any, seen: set[int], known: Collection[int], depth: int = 0) -> None:
-    """Raise `NotPlain` unless this list or dict is plain data of which nothing is in `seen` or `known` (by id).
+    """Raise `NotPlain` unless this list or dict holds plain data of which nothing is in `seen` or `known` (by id).
 
-    Adds it to `seen`. A dict's keys are strings that do not look like tags.
+    Adds it to `seen`. A dict's keys are strings; whether they look like tags `container_text` finds.
     """
     key = id(x)
     if key in seen or key in known or depth > PLAIN_DEPTH_MAX:
@@ -61,10 +62,11 @@ def check(x: Any, seen: set[int], known: Collection[int], depth: int = 0) -> Non
     seen.add(key)
     items = x
     if type(x) is dict:
-        for name in x:
-            if type(name) is not str or name[:1] == "$":
-                raise NotPlain
+        if not _STRINGS.issuperset(map(type, x)):
+            raise NotPlain
         items = x.values()
+    if ATOMS.issuperset(map(type, items)):
+        return
     for item in items:
         kind = type(item)
         if kind not in ATOMS:
@@ -74,14 +76,21 @@ def check(x: Any, seen: set[int], known: Collection[int], depth: int = 0) -> Non
 
 
 def container_text(x: Any) -> str:
-    """The text of a container that was checked."""
+    """The text of a container that was checked. `NotPlain` when some key looks like a tag."""
     try:
         text = write(x)
     except (ValueError, RecursionError):
         raise NotPlain from None
-    if "\\ud" in text:
+    if "\\ud" in text or ('"$' in text and _tagged(x)):
         raise NotPlain
     return text
+
+
+def _tagged(x: Any) -> bool:
+    """Whether some key in this plain container starts as the codec's own keys do."""
+    if type(x) is dict:
+        return any(name[:1] == "$" for name in x) or any(map(_tagged, x.values()))
+    return type(x) is list and any(map(_tagged, x))
 
 
 def plain_text(x: object) -> str:
