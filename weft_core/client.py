@@ -191,37 +191,31 @@ class Client:
         if start_at is not None and start_after is not None:
             raise DeclarationError("give start_at or start_after, not both")
         now = self._now_ms()
-        record = RunRecord(
-            id=run_id,
-            workflow=name,
-            version=version,
-            status="pending",
-            input=self.app.codec.encode([list(args), kwargs or {}], what=f"input of {name}"),
-            created_at=now,
-        )
+        given = None if kwargs else self.app.codec.encode_atoms(args)
+        if given is None:
+            given = self.app.codec.encode([list(args), kwargs or {}], what=f"input of {name}")
+        record = RunRecord(id=run_id, workflow=name, version=version, status="pending", input=given, created_at=now)
         if start_at is not None:
             record.start_at = instant_ms(start_at)
         elif start_after is not None:
             record.start_at = now + milliseconds(start_after)
-        batch = Batch(
-            expect={keys.run(run_id): 0},
-            put={keys.run(run_id): record.to_json(), keys.ready(run_id): dump({"at": now})},
-        )
+        run_key = keys.run(run_id)
+        batch = Batch(expect={run_key: 0}, put={run_key: record.to_json(), keys.ready(run_id): f'{{"at":{now}}}'})
         if record.start_at is not None:
             batch.put[keys.timer(record.start_at, run_id, "")] = "{}"
         for _ in range(CONFLICT_RETRIES_MAX):
             try:
-                await self._commit(batch, run_id, record if not batch.expect[keys.run(run_id)] else None)
+                await self._commit(batch, run_id, record if not batch.expect[run_key] else None)
                 return RunHandle(self, run_id)
             except Conflict:
-                rows = await self.store.get([keys.run(run_id)])
-                row = rows.get(keys.run(run_id))
+                rows = await self.store.get([run_key])
+                row = rows.get(run_key)
                 if row is None:
-                    batch.expect = {keys.run(run_id): 0}
+                    batch.expect = {run_key: 0}
                     continue
                 if not self._existing(RunRecord.from_json(row.value), record, if_exists):
                     return RunHandle(self, run_id)
-                batch.expect = {keys.run(run_id): row.version}
+                batch.expect = {run_key: row.version}
                 batch.delete_range = [(p, keys.prefix_end(p)) for p in (keys.histories(run_id), keys.seens(run_id))]
                 batch.delete = {keys.state(run_id)}
         raise AlreadyExists(f"run {run_id!r} is being replaced by others over and over; give it another id")

@@ -46,7 +46,7 @@ def new_run(
     Whoever has sent it something since has rewritten its ready row, and is noticed as if the run had been read.
     """
     app.find_workflow(record.workflow)
-    machine = Machine.load(record, app, find_activity=find_activity, fibers={}, state=None, values={}, patient=patient)
+    machine = Machine.new(record, app, find_activity=find_activity, patient=patient)
     return Loaded(machine=machine, keys=run, ready_version=ready_version)
 
 

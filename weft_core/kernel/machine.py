@@ -136,11 +136,7 @@ class Machine:
             machine.large.count(fiber.values)
             if fiber.due is not None:
                 machine.due[fiber_id] = fiber.due
-        if not record.closed and record.started_at is not None and record.timeout_at is not None:
-            machine.due[""] = record.timeout_at
-        elif not record.closed and record.started_at is None and record.start_at is not None:
-            machine.due[""] = record.start_at
-        machine.stored_due = dict(armed(machine))
+        machine._arm()
         waiting = [f for f in machine.fibers.values() if f.wait is not None and f.outcome is None and not f.queued]
         waiting.sort(key=lambda f: f.wait.order if isinstance(f.wait, SignalWait) else 0)
         machine.signal_order = max(
@@ -150,6 +146,27 @@ class Machine:
             # A fiber may have been forgotten by one before it (a join that was complete).
             if fiber.id in machine.fibers and fiber.wait is not None:
                 branches.register(machine, fiber)
+        return machine
+
+    def _arm(self) -> None:
+        """Know the timers that stand in the store."""
+        record = self.record
+        if record.closed:
+            return
+        if record.started_at is not None and record.timeout_at is not None:
+            self.due[""] = record.timeout_at
+        elif record.started_at is None and record.start_at is not None:
+            self.due[""] = record.start_at
+        self.stored_due = dict(armed(self))
+
+    @classmethod
+    def new(
+        cls, record: RunRecord, app: App, *, find_activity: Callable[[str], Activity[..., Any]], patient: bool = False
+    ) -> Machine:
+        """The machine of a run that has just been started: its record is all there is."""
+        machine = cls(record, app, find_activity=find_activity, patient=patient)
+        if record.start_at is not None:
+            machine._arm()
         return machine
 
     # --- facts -----------------------------------------------------------------------------------------------------

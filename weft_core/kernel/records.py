@@ -97,7 +97,7 @@ class RunRecord:
 
     def to_json(self) -> str:
         parts = [
-            f'{{"id":{dump(self.id)},"workflow":{dump(self.workflow)},"version":{dump(self.version)},'
+            f'{{"id":{dump(self.id)},"workflow":{quoted(self.workflow)},"version":{quoted(self.version)},'
             f'"status":"{self.status}","input":{self.input},"created_at":{self.created_at}'
         ]
         if self.start_at is not None:

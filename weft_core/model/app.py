@@ -243,6 +243,8 @@ class App:
 
     def find_workflow(self, workflow: Workflow[..., Any] | str) -> Workflow[..., Any]:
         """The workflow of this app by object or name. Raises `UnknownWorkflow` with the names there are."""
+        if type(workflow) is str and workflow in self.workflows:
+            return self.workflows[workflow]
         name = workflow if isinstance(workflow, str) else getattr(workflow, "name", None)
         found = self.workflows.get(name) if isinstance(name, str) else None
         if found is None or (not isinstance(workflow, str) and found is not workflow):

@@ -23,6 +23,7 @@ from typing import Any, Literal
 from weft_core.errors import Conflict, StoreOwned, StoreUnavailable
 from weft_core.store.port import SCAN_LIMIT_DEFAULT, Batch, Row
 from weft_core.store.sqlite_file import connect, find_out, identity, is_busy, prepare, raise_translated
+from weft_core.store.sqlite_log import LogAhead
 
 NUMBERS_RESERVED = 256
 """Commit numbers taken from the file at a time."""
@@ -58,13 +59,14 @@ _open_stores: dict[tuple[int, int], list[SqliteStore]] = {}
 class SqliteStore:
     """A `Store` in a SQLite file. Use it from one thread; several processes may open the same file."""
 
-    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: str, connection: sqlite3.Connection, durability: Literal["strict", "relaxed"]) -> None:
         """Made by `open`."""
         self.path = path
         self.url = "sqlite:///" + path
         self._connection = connection
         self._execute = connection.execute
         self._many = connection.executemany
+        self._log = LogAhead(connection, path, wanted=durability == "strict")
         self._closed = False
         self._next = 1
         self._reserved = 0
@@ -93,7 +95,7 @@ class SqliteStore:
             try:
                 connection = connect(path)
                 prepare(connection, path, durability)
-                return cls(path, connection)
+                return cls(path, connection, durability)
             except sqlite3.Error as error:
                 if connection is not None:
                     connection.close()
@@ -178,6 +180,10 @@ class SqliteStore:
             if not applied:
                 raise_translated(error, self.path, applied=applied)
         self._next = number + 1
+        log = self._log
+        log.left -= 1
+        if not log.left:
+            log.look()
         self._ring()
         return number
 

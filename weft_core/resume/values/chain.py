@@ -6,7 +6,7 @@ containers, values of classes, large values, calls in the middle of an expressio
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from functools import lru_cache
 from sys import intern
 from types import CoroutineType, GeneratorType
@@ -16,25 +16,29 @@ from weft_core.resume.compiled import POINT, UNITS
 from weft_core.resume.operation import LEAF
 from weft_core.resume.values.encode import write
 from weft_core.resume.values.limits import LARGE_VALUE_BYTES
-from weft_core.resume.values.plain import ATOM_TEXTS, NotPlain, check, container_text
+from weft_core.resume.values.plain import ATOM_TEXTS, NotPlain, Part, check, container_text, unchanged
 
 if TYPE_CHECKING:
     from weft_core.resume.unit import Unit
     from weft_core.resume.values.registry import Externals, Registry
 
 _POINT = intern(POINT)
+
+KEPT_MAX = 8
+"""Containers of a run whose text is kept, to be used again while they do not change."""
 _RANGES = frozenset({type(iter(range(0))), type(iter(range(2**70)))})
 
 
 class ChainWriter:
-    """Writes chains of calls of one run."""
+    """Writes chains of calls of one run. What a container holds is looked through again only where it has changed."""
 
-    __slots__ = ("_known", "_live", "_registry", "_seen")
+    __slots__ = ("_kept", "_known", "_live", "_registry", "_seen")
 
     def __init__(self, registry: Registry, externals: Externals) -> None:
         self._registry = registry
         self._live = {key: _live_text(found["$live"]) for key, found in externals.by_id.items()}
-        self._known: Collection[int] = ()
+        self._kept: dict[int, tuple[list[Part], frozenset[int], str]] = {}
+        self._known: Mapping[int, object] = {}
         self._seen: set[int] | None = None
 
     def text(self, coroutine: Any) -> str | None:
@@ -72,8 +76,7 @@ class ChainWriter:
             self._known = self._registry.globals()
         kind = type(x)
         if kind is dict or kind is list:
-            check(x, seen, self._known)
-            return container_text(x)
+            return self._container(x, key, seen)
         if kind not in _RANGES or key in seen or key in self._known:
             raise NotPlain
         seen.add(key)
@@ -82,6 +85,25 @@ class ChainWriter:
         if len(reduced) > 2 and reduced[2]:
             left = left[reduced[2] :]
         return f'{{"$iter":["range",{left.start},{left.stop},{left.step}]}}'
+
+    def _container(self, x: Any, key: int, seen: set[int]) -> str:
+        known = self._known
+        kept = self._kept.get(key)
+        if kept is not None:
+            parts, ids, text = kept
+            if parts[0][0] is x and unchanged(parts):
+                if not seen.isdisjoint(ids) or not known.keys().isdisjoint(ids):
+                    raise NotPlain
+                seen |= ids
+                return text
+        parts = []
+        check(x, seen, known, 0, parts)
+        text = container_text(x)
+        if len(text) < LARGE_VALUE_BYTES:
+            if len(self._kept) >= KEPT_MAX:
+                self._kept.clear()
+            self._kept[key] = parts, frozenset(id(part) for part, _ in parts), text
+        return text
 
 
 @lru_cache(maxsize=256)

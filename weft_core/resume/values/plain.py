@@ -6,11 +6,15 @@ is not, or only perhaps, is left to the `Encoder`, which gives the same text for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container, Sequence
 from json.encoder import encode_basestring_ascii
+from operator import is_
 from typing import Any
 
 from weft_core.resume.values.encode import ATOMS, write
+
+Part = tuple[Any, list[Any]]
+"""A list or dict, and what it held."""
 
 PLAIN_DEPTH_MAX = 20
 """How deep plain data is looked into; deeper data goes the general way."""
@@ -51,10 +55,11 @@ ATOM_TEXTS: dict[type, Callable[[Any], str]] = {
 """By exact type: the text of an atom, or `NotPlain`."""
 
 
-def check(x: Any, seen: set[int], known: Collection[int], depth: int = 0) -> None:
+def check(x: Any, seen: set[int], known: Container[int], depth: int = 0, parts: list[Part] | None = None) -> None:
     """Raise `NotPlain` unless this list or dict holds plain data of which nothing is in `seen` or `known` (by id).
 
-    Adds it to `seen`. A dict's keys are strings; whether they look like tags `container_text` finds.
+    Adds it to `seen`. A dict's keys are strings; whether they look like tags `container_text` finds. `parts` gets every
+    container with its items, for `unchanged`.
     """
     key = id(x)
     if key in seen or key in known or depth > PLAIN_DEPTH_MAX:
@@ -65,6 +70,8 @@ def check(x: Any, seen: set[int], known: Collection[int], depth: int = 0) -> Non
         if not _STRINGS.issuperset(map(type, x)):
             raise NotPlain
         items = x.values()
+    if parts is not None:
+        parts.append((x, _items(x)))
     if ATOMS.issuperset(map(type, items)):
         return
     for item in items:
@@ -72,7 +79,20 @@ def check(x: Any, seen: set[int], known: Collection[int], depth: int = 0) -> Non
         if kind not in ATOMS:
             if kind is not dict and kind is not list:
                 raise NotPlain
-            check(item, seen, known, depth + 1)
+            check(item, seen, known, depth + 1, parts)
+
+
+def _items(x: Any) -> list[Any]:
+    return [*x, *x.values()] if type(x) is dict else x.copy()
+
+
+def unchanged(parts: Sequence[Part]) -> bool:
+    """Whether a container that was checked, and all in it, still hold the very same objects: then its text is the same."""
+    for x, items in parts:
+        now = [*x, *x.values()] if type(x) is dict else x
+        if len(now) != len(items) or not all(map(is_, now, items)):
+            return False
+    return True
 
 
 def container_text(x: Any) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -95,19 +96,22 @@ class Externals:
     __slots__ = ("by_id", "by_token", "chains")
 
     def __init__(self, objects: dict[str, object] | None = None) -> None:
-        self.by_token: dict[str, object] = {}
-        self.by_id: dict[int, dict[str, str]] = {}
+        self.by_token = objects or {}
+        self.by_id = {id(value): _live(token) for token, value in self.by_token.items()}
         self.chains: ChainWriter | None = None
-        for token, value in (objects or {}).items():
-            self.add(token, value)
 
     def add(self, token: str, value: object) -> None:
         """Know `value` as `token`. A token names one object."""
         if token in self.by_token:
             raise DeclarationError(f"the run has a live object {token!r} already")
         self.by_token[token] = value
-        self.by_id[id(value)] = {"$live": token}
+        self.by_id[id(value)] = _live(token)
         self.chains = None
+
+
+@lru_cache(maxsize=256)
+def _live(token: str) -> dict[str, str]:
+    return {"$live": token}
 
 
 NO_EXTERNALS = Externals()
