@@ -123,10 +123,13 @@ class Attempts:
         run_id = attempt.run_id
         if run_id in self._under_way:
             self._forget(attempt)
-        if run_id in self.facts or not self.facts:
+        facts = self.facts
+        if run_id in facts:
             self._add(run_id, attempt)
-        else:
-            self.facts[run_id] = attempt
+            return
+        if not facts:
+            self._wake()  # who has facts does not sleep
+        facts[run_id] = attempt
 
     def beaten(self, attempt: Attempt, details: str) -> None:
         """An attempt is alive and says how far it is."""
@@ -134,7 +137,7 @@ class Attempts:
 
     def _add(self, run_id: str, fact: Fact) -> None:
         if not self.facts:
-            self._wake()  # who has facts does not sleep
+            self._wake()
         known = self.facts.get(run_id)
         if isinstance(known, list):
             known.append(fact)

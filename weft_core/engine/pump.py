@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
+from itertools import islice
 
 from weft_core.engine.activities import Activities, Attempt
 from weft_core.engine.agenda import Agenda
@@ -33,7 +34,6 @@ from weft_core.store.port import Batch, Store
 
 log = logging.getLogger("weft")
 _NO_FACTS: Facts = []
-_NO_RUNS: list[str] = []
 _NOBODY: frozenset[str] = frozenset()
 
 ROUND_RUNS_MAX = 2_000
@@ -214,7 +214,7 @@ class Pump:
     async def _round(self, now: int) -> bool:
         self.rounds += 1
         worked = False
-        if self._submissions:
+        if self._submissions.waiting:
             await self._submissions.commit()
             worked = True
             now = self.host.now_ms()
@@ -227,34 +227,36 @@ class Pump:
         return worked
 
     async def _advance(self, now: int) -> None:
-        taken = self._attempts.take(ROUND_RUNS_MAX)
+        work = taken = self._attempts.take(ROUND_RUNS_MAX)
         todo, resident = self._agenda.todo, self._runs.loaded
-        others = [run_id for run_id in todo if run_id not in taken][: ROUND_RUNS_MAX - len(taken)] if todo else _NO_RUNS
+        if todo:
+            others = islice((run_id for run_id in todo if run_id not in taken), ROUND_RUNS_MAX - len(taken))
+            work = taken | dict.fromkeys(others, _NO_FACTS)
         batch = self._new_batch()
         turns: list[Loaded] = []
         try:
             brought: Set[str] = _NOBODY
-            if others or not taken.keys() <= resident.keys():
-                brought = await self._bring_all([*taken, *others])
-            for run_id in (*taken, *others):
+            if not work.keys() <= resident.keys():
+                brought = await self._bring_all(work)
+            for run_id, facts in work.items():
                 loaded = resident.get(run_id)
                 if loaded is None or run_id in todo:
                     loaded = await self._look(run_id, loaded, brought)
                     if loaded is None:
                         continue
-                if self._move(batch, loaded, taken.get(run_id, _NO_FACTS), now):
+                if self._move(batch, loaded, facts, now):
                     turns.append(loaded)
             await self._commit_turns(turns, batch, now)
         except StoreError:
             # Nothing or everything was written: forget what memory believes and read it again, with the same facts.
-            for run_id in (*taken, *others):
+            for run_id in work:
                 self._runs.forget(run_id)
                 todo[run_id] = True
             for run_id, facts in taken.items():
                 self._attempts.give_back(run_id, facts)
             raise
 
-    async def _bring_all(self, run_ids: list[str]) -> Set[str]:
+    async def _bring_all(self, run_ids: Iterable[str]) -> Set[str]:
         """Bring those that are not in memory at once: a store that is asked together answers sooner. Gives which."""
         away = {run_id for run_id in run_ids if run_id not in self._runs}
         if len(away) < 2:
@@ -360,14 +362,13 @@ class Pump:
 
     def _after_commit(self, turns: list[Loaded], number: int) -> None:
         """What follows from turns that are durable: attempts start, waiters hear, runs that wait may leave memory."""
-        start, closing, evict, work = self._attempts.start, self._closing, self.evict, self._runs.work
+        start, closing, evict = self._attempts.start, self._closing, self.evict
         loop = asyncio.get_running_loop()
         for loaded in turns:
             run_id, machine, turn = loaded.keys.run_id, loaded.machine, loaded.turn
             loaded.turn = None
             if type(turn) is str:
                 stepped(machine)
-                work(run_id)
                 if evict is not None and evict(run_id):
                     self._runs.forget(run_id)
                 wait = machine.fibers[turn].wait

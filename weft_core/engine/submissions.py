@@ -28,25 +28,25 @@ class Submissions:
     def __init__(self, commit: Callable[[Batch], Awaitable[int]], committed: Callable[[Submission, int], None]) -> None:
         self._commit_batch = commit
         self._committed = committed
-        self._waiting: list[Submission] = []
+        self.waiting: list[Submission] = []
 
     def __bool__(self) -> bool:
-        return bool(self._waiting)
+        return bool(self.waiting)
 
     def add(self, batch: Batch, run_id: str, new: RunRecord | None) -> asyncio.Future[None]:
         """Queue a batch (with the record of the run that it starts); the future is set when its commit is durable."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Submission(batch, run_id, new, done))
+        self.waiting.append(Submission(batch, run_id, new, done))
         return done
 
     def withdraw(self) -> list[asyncio.Future[None]]:
         """Give up what is queued; its makers must be told."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         return [submission.done for submission in waiting]
 
     async def commit(self) -> None:
         """Commit everything queued, as many batches together as touch different rows, in the order they came."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         while waiting:
             together, waiting = _compatible(waiting)
             await self._commit_together(together)

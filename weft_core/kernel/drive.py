@@ -116,11 +116,13 @@ def _park_plain(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, A
     fiber.coroutine = coroutine
     fiber.frames = frames
     fiber.wait = ActivityWait(f"{fiber_id}:{number}", activity.name, args, operation.args)
-    fiber.queued = False
     machine.activity_count += 1
     if machine.record.status != "suspended":
         machine.dispatch.add(fiber_id)
-    machine.touch(fiber)
+    if fiber.scopes or fiber.due is not None:
+        machine.touch(fiber)
+    else:
+        machine.moved[fiber_id] = fiber
     return True
 
 
