@@ -82,6 +82,7 @@ test("a failed precondition names the first one and undoes everything", async ()
 test("two handles number their commits in turn, whoever guessed wrong", async () => {
   const name = newName();
   const stores = [await open(name), await open(name), await open(name)];
+  await stores[0].acquire();
   let last = 0;
   for (const turn of "000110120221012200110") {
     const number = await stores[turn].commit({ put: { a: turn } });
@@ -104,6 +105,7 @@ test("random batches of several handles have the effect of a plain map", async (
   };
   const name = newName();
   const stores = [await open(name), await open(name)];
+  await stores[0].acquire();
   const names = Array.from({ length: 12 }, (_, n) => `${"abc"[n % 3]}/${n}`);
   let model = new Map();
   for (let step = 0; step < 400; step++) {
@@ -131,6 +133,85 @@ test("random batches of several handles have the effect of a plain map", async (
     const wanted = [...model.values()].sort((one, two) => (one.key < two.key ? -1 : 1));
     assert.deepEqual(await stores[chance(2)].scan("a", "z"), wanted, where);
   }
+});
+
+/** A lock manager that refuses nobody: every store believes that it is the only owner. */
+async function withoutLocks(body) {
+  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  const locks = { request: async (_name, _options, hold) => hold({}) };
+  Object.defineProperty(globalThis, "navigator", { value: { locks }, configurable: true });
+  try {
+    await body();
+  } finally {
+    if (before) Object.defineProperty(globalThis, "navigator", before);
+    else delete globalThis.navigator;
+  }
+}
+
+test("owners that have lost the store without knowing never write over a newer commit", () =>
+  withoutLocks(async () => {
+    const seed = Number(process.env.SEED ?? 1);
+    let state = seed;
+    const chance = (n) => {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+      return Math.floor((state / 2 ** 32) * n);
+    };
+    const name = newName();
+    const [fence, ...stores] = await Promise.all([1, 2, 3, 4].map(() => open(name)));
+    const fenced = new Map();
+    let [version, last] = [0, 0];
+    for (let step = 0; step < 700; step++) {
+      const store = stores[chance(chance(30) ? 1 : 3)]; // long stretches by the first
+      const where = `seed ${seed}, step ${step}`;
+      if (chance(40) === 0) {
+        await store.acquire();
+        version = last = await store.commit({ put: { owner: `${step}` } });
+        fenced.set(store, version);
+      } else if (chance(20) === 0) {
+        const number = await fence.commit({ put: { page: `${step}` } });
+        assert.ok(number > last, where);
+        last = number;
+      } else {
+        const expect = { owner: fenced.get(store) ?? 0 };
+        const committing = store.commit({ expect, put: { [`row/${chance(5)}`]: `${step}` } });
+        if (expect.owner === version) {
+          const number = await committing;
+          assert.ok(number > last, `${where}: ${number} after ${last}`);
+          last = number;
+        } else await assert.rejects(committing, isConflict("owner", expect.owner, version), where);
+      }
+    }
+  }));
+
+test("an owner forgets the numbers of old commits, a new owner those of the one before", async () => {
+  const name = newName();
+  const numbered = async () => {
+    const database = await new Promise((resolve) => {
+      indexedDB.open(name).onsuccess = ({ target }) => resolve(target.result);
+    });
+    const request = database.transaction(["meta"]).objectStore("meta").getAllKeys(IDBKeyRange.bound(0, Infinity));
+    await new Promise((resolve) => {
+      request.onsuccess = resolve;
+    });
+    database.close();
+    return request.result;
+  };
+  const page = await open(name);
+  await page.commit({ put: { page: "" } });
+  let last = 1;
+  for (let owner = 1; owner <= 3; owner++) {
+    const store = await open(name);
+    await store.acquire();
+    for (let n = 0; n < 200; n++) last = await store.commit({ put: { a: `${n}` } });
+    assert.ok((await numbered()).length < 70, `${await numbered()}`);
+    await store.release();
+    await page.commit({ put: { page: `${owner}` } });
+  }
+  const store = await open(name);
+  await store.acquire();
+  await store.commit({ put: { a: "" } });
+  assert.deepEqual(await numbered(), [202, 403, 604, 605]); // the first after each owner, and the latest
+  assert.equal(last, 603);
 });
 
 test("scans keep bounds, limit, direction", async () => {
@@ -182,6 +263,7 @@ test("a commit that was applied and lost is recognised even when others committe
   const name = newName();
   const store = await open(name);
   const other = await open(name);
+  await store.acquire();
   const first = await store.commit({ put: { a: "1" } });
   let times = 0;
   const undo = tamper((begin) => {
@@ -208,6 +290,7 @@ test("a commit that was applied and lost is recognised even when others committe
 test("a commit is repeated safely also when it was lost on its second try", async () => {
   const name = newName();
   const [store, other] = [await open(name), await open(name)];
+  await store.acquire();
   const first = await store.commit({ put: { a: "1" } });
   await other.commit({ put: { b: "1" } });
   let times = 0;

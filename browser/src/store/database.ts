@@ -5,23 +5,26 @@ import { describe, type StoreError, StoreUnavailable, translate } from "./errors
 const SCHEMA = 1;
 /** The rows: `{key, value, version}` under `key`, so that one `getAll` brings everything (measured: best for scans). */
 export const ROWS = "kv";
-/** One row, `COMMITS`: the latest commit number and who made the latest commits. */
+/** What is known of the commits: `STORE`, `RECENT`, and a row `Logged` for each of the latest under its number. */
 export const META = "meta";
-export const COMMITS = "commits";
+/** The store's name, drawn when the database was made: one that was deleted and made anew is another one. */
+export const STORE = "store";
+/** `Recent`: what clients that are not the only ones to write have committed last. */
+export const RECENT = "recent";
 /** How long other tabs may take to let go of an older schema. */
 const BLOCKED_MS_MAX = 10_000;
 
-/** The row `COMMITS`. It is what makes commit numbers grow, and the repetition of a commit safe. */
-export interface Commits {
-  /** Drawn when the database was made: a database that was deleted and made anew is another one. */
-  readonly store: string;
-  /** The latest commit's number. */
+/** Which commit of which client got a number. A client's sequence number makes the repetition of a commit safe. */
+export interface Logged {
   readonly number: number;
-  /** Which client made it. */
-  readonly by: string;
-  /** For the clients that committed last: the sequence number of their latest commit, and its commit number. */
-  readonly recent: ReadonlyArray<readonly [client: string, sequence: number, number: number]>;
+  readonly client: string;
+  readonly sequence: number;
+  readonly owner: boolean;
+  /** The first after an earlier owner's latest commit: it stays, so that this owner can never take its number. */
+  readonly keep?: boolean;
 }
+
+export type Recent = readonly Logged[];
 
 /** A random name, also where `crypto.randomUUID` is missing (plain http). */
 export function randomName(): string {
@@ -55,8 +58,9 @@ export function openDatabase(name: string, known: string | null): Promise<IDBDat
       }
       const made = request.result;
       made.createObjectStore(ROWS, { keyPath: "key" });
-      const first: Commits = { store: randomName(), number: 0, by: "", recent: [] };
-      made.createObjectStore(META).put(first, COMMITS);
+      const meta = made.createObjectStore(META);
+      meta.put(randomName(), STORE);
+      meta.put([], RECENT);
     };
     request.onblocked = () => {
       timer = setTimeout(() => {

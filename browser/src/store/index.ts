@@ -1,6 +1,6 @@
 /** A store in an IndexedDB database of this origin: what pages, workers and, through `bridge.ts`, Python use. */
 
-import { type Commits, gone, openDatabase, randomName } from "./database.js";
+import { gone, openDatabase, randomName } from "./database.js";
 import { ConnectionLost, describe, StoreError, StoreUnavailable } from "./errors.js";
 import { Hints } from "./hints.js";
 import { Known } from "./known.js";
@@ -14,7 +14,7 @@ import {
   type ScanOptions,
   type Store,
 } from "./port.js";
-import { checkRows, commitRows, getRows, Outdated, readCommits, scanRows } from "./transactions.js";
+import { checkRows, commitRows, getRows, Outdated, readName, scanRows } from "./transactions.js";
 
 export { Conflict, StoreError, StoreUnavailable } from "./errors.js";
 export { type Batch, type Durability, type Operations, type Row, SCAN_LIMIT_DEFAULT, type Store } from "./port.js";
@@ -46,7 +46,10 @@ export class IndexedDBStore implements Store {
   /** The connection, or its opening; null when the next call has to open one. */
   #connection: Promise<IDBDatabase> | null = null;
   #database: IDBDatabase | null = null;
-  #seen: Commits = { store: "", number: 0, by: "", recent: [] };
+  /** The name of the store that is in the database; empty until it was read. */
+  #store = "";
+  /** As the owner: the numbers of its first and of its latest commit. */
+  #owned: { readonly since: number; readonly latest: number } | null = null;
   readonly #known = new Known();
   #sequence = 0;
   /** Commits of one client run one after another, so that its latest sequence number tells of all before it. */
@@ -109,6 +112,7 @@ export class IndexedDBStore implements Store {
   }
 
   release(): Promise<void> {
+    this.#owned = null;
     return this.#ownership.release();
   }
 
@@ -128,10 +132,19 @@ export class IndexedDBStore implements Store {
 
   async #write(operations: Operations): Promise<number> {
     this.#sequence += 1;
-    const fixed = { client: this.#client, sequence: this.#sequence, durability: this.durability };
-    let guess = this.#seen.by === this.#client ? { seen: this.#seen, known: this.#known.versions } : null;
+    const owner = this.#ownership.held;
+    if (!owner) this.#owned = null;
+    const owned = this.#owned;
+    const fixed = {
+      client: this.#client,
+      sequence: this.#sequence,
+      durability: this.durability,
+      owner,
+      since: owned?.since ?? null,
+    };
+    let guess = owned === null ? null : { latest: owned.latest, known: this.#known.versions };
     let repeated = false;
-    const { number, latest } = await this.#use(async (database) => {
+    const { number, first } = await this.#use(async (database) => {
       for (;;) {
         try {
           return await commitRows(database, operations, { ...fixed, guess, repeated });
@@ -144,7 +157,8 @@ export class IndexedDBStore implements Store {
     });
     if (repeated) this.#known.forget();
     else this.#known.committed(operations, number, guess !== null);
-    this.#seen = latest;
+    if (first) this.#owned = { since: number, latest: number };
+    else if (owned !== null) this.#owned = { since: owned.since, latest: number };
     return number;
   }
 
@@ -190,7 +204,7 @@ export class IndexedDBStore implements Store {
   }
 
   async #open(): Promise<IDBDatabase> {
-    const database = await openDatabase(this.name, this.#seen.store || null);
+    const database = await openDatabase(this.name, this.#store || null);
     this.#database = database;
     database.onversionchange = () => this.#drop(); // somebody wants to change or delete it: let them
     database.onclose = () => this.#drop();
@@ -199,12 +213,12 @@ export class IndexedDBStore implements Store {
     return database;
   }
 
-  /** Read where the commits stand, and see that this is still the same store. */
+  /** See that this is a store, and still the same one. */
   async #see(database: IDBDatabase): Promise<void> {
-    const commits = await readCommits(database);
-    if (commits === undefined) throw new StoreError("store_corrupt", `the database ${this.name} is not a Weft store`);
-    if (this.#seen.store !== "" && commits.store !== this.#seen.store) throw gone(this.name);
-    this.#seen = commits;
+    const name = await readName(database);
+    if (name === undefined) throw new StoreError("store_corrupt", `the database ${this.name} is not a Weft store`);
+    if (this.#store !== "" && name !== this.#store) throw gone(this.name);
+    this.#store = name;
   }
 
   /** Let the connection go; transactions in flight still finish. */

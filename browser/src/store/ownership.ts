@@ -16,6 +16,10 @@ export class Ownership {
     this.#name = `weft:owner:${name}`;
   }
 
+  get held(): boolean {
+    return this.#release !== null;
+  }
+
   async acquire(wait: boolean): Promise<void> {
     if (this.#release !== null) return;
     if (!(await this.#take(wait))) {

@@ -3,12 +3,15 @@
  * so nothing is awaited inside. Each settles on `complete` or `abort`; single requests may never settle.
  */
 
-import { COMMITS, type Commits, META, ROWS } from "./database.js";
+import { type Logged, META, RECENT, type Recent, ROWS, STORE } from "./database.js";
 import { Conflict, ConnectionLost, translate } from "./errors.js";
 import type { Durability, Operations, Row } from "./port.js";
 
 /** How many clients' latest commits are remembered; whoever repeats a commit was among the last. */
 const RECENT_MAX = 32;
+/** After how many of its commits an owner forgets those before. */
+const FORGET_EVERY = 64;
+const NUMBERS = IDBKeyRange.bound(0, Number.POSITIVE_INFINITY);
 
 /** Which commit of which client this is. */
 export interface Attempt {
@@ -16,11 +19,14 @@ export interface Attempt {
   /** Grows with each commit of the client; the same again when a commit is repeated. */
   readonly sequence: number;
   readonly durability: Durability;
+  /** Whether the client owns the store; `since`: the number of its first commit as the owner, null before that. */
+  readonly owner: boolean;
+  readonly since: number | null;
   /**
-   * Where this client believes the store stands, to write before anything was read; null to read first. `known` has
-   * versions of rows as of `seen`.
+   * Which commit this owner believes to be the latest, to write before anything was read; null to read first. `known`
+   * has versions of rows as of that commit.
    */
-  readonly guess: { readonly seen: Commits; readonly known: ReadonlyMap<string, number> } | null;
+  readonly guess: { readonly latest: number; readonly known: ReadonlyMap<string, number> } | null;
   /** The outcome of an earlier attempt is not known: see whether it was applied. Only without a guess. */
   readonly repeated: boolean;
 }
@@ -35,7 +41,7 @@ function transact<T>(
   mode: IDBTransactionMode,
   durability: Durability,
   doing: string,
-  body: (transaction: IDBTransaction, refuse: (error: Error) => void) => () => T,
+  body: (transaction: IDBTransaction, refuse: (error: Error, aborting?: boolean) => void) => () => T,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let transaction: IDBTransaction;
@@ -45,9 +51,9 @@ function transact<T>(
       return reject(translate(error, doing) ?? new ConnectionLost(error, false));
     }
     let refusal: Error | undefined;
-    const refuse = (error: Error) => {
+    const refuse = (error: Error, aborting = false) => {
       refusal ??= error;
-      transaction.abort();
+      if (!aborting) transaction.abort();
     };
     let result: (() => T) | undefined;
     transaction.oncomplete = () => resolve((result as () => T)());
@@ -106,9 +112,10 @@ export function scanRows(
   });
 }
 
-export function readCommits(database: IDBDatabase): Promise<Commits | undefined> {
+/** The store's name, undefined when this is no store. */
+export function readName(database: IDBDatabase): Promise<string | undefined> {
   return transact(database, [META], "readonly", "relaxed", "reading", (transaction) => {
-    const request: IDBRequest<Commits | undefined> = transaction.objectStore(META).get(COMMITS);
+    const request: IDBRequest<string | undefined> = transaction.objectStore(META).get(STORE);
     return () => request.result;
   });
 }
@@ -121,70 +128,103 @@ export function checkRows(database: IDBDatabase, expect: Operations["expect"]): 
   });
 }
 
+function write(rows: IDBObjectStore, operations: Operations, version: number): void {
+  for (const [start, end] of operations.deleteRange) {
+    if (start < end) rows.delete(IDBKeyRange.bound(start, end, false, true));
+  }
+  for (const key of operations.delete) rows.delete(key);
+  for (const [key, value] of operations.put) rows.put({ key, value, version });
+}
+
 /**
- * Apply `operations` atomically; resolves to the commit's number and the row `COMMITS` as it is now.
+ * Apply `operations` atomically; resolves to the commit's number, and whether it is an owner's first one.
  *
- * With a guess that holds, and it does while one engine alone is writing, the only answer to wait for is that of the row
- * `COMMITS`: if nobody else has committed, the versions that this client knows are still right. Every further question
- * costs a tenth of the commit or more. A guess that does not hold is undone, and `Outdated`.
+ * Every commit leaves a row under its number. With a guess that holds, and it does while one engine alone is writing, no
+ * answer has to be waited for: adding the row of the next number fails when somebody else has taken it, and undoes the
+ * whole; else the versions that this owner knows are still right. Every answer to wait for costs a tenth of the commit
+ * or more. A guess that does not hold is `Outdated`.
  */
 export function commitRows(
   database: IDBDatabase,
   operations: Operations,
   attempt: Attempt,
-): Promise<{ number: number; latest: Commits }> {
-  const { client, sequence, guess, repeated } = attempt;
+): Promise<{ number: number; first: boolean }> {
   return transact(database, [ROWS, META], "readwrite", attempt.durability, "writing", (transaction, refuse) => {
     const rows = transaction.objectStore(ROWS);
     const meta = transaction.objectStore(META);
-    let latest: Commits;
-    let number: number;
-    const write = () => {
-      number = latest.number + 1;
-      const others = latest.recent.filter(([other]) => other !== client).slice(0, RECENT_MAX - 1);
-      latest = { store: latest.store, number, by: client, recent: [[client, sequence, number], ...others] };
-      for (const [start, end] of operations.deleteRange) {
-        if (start < end) rows.delete(IDBKeyRange.bound(start, end, false, true));
-      }
-      for (const key of operations.delete) rows.delete(key);
-      for (const [key, value] of operations.put) rows.put({ key, value, version: number });
-      meta.put(latest, COMMITS);
+    if (attempt.guess === null) return commitReading(transaction, rows, meta, operations, attempt, refuse);
+    const { client, sequence, since, guess } = attempt;
+    const number = guess.latest + 1;
+    const logged: Logged = { number, client, sequence, owner: true };
+    meta.add(logged, number).onerror = (event) => {
+      event.stopPropagation(); // not prevented: it aborts the transaction, also one whose commit was asked for
+      refuse(new Outdated(), true);
     };
-    const asked: IDBRequest<Commits> = meta.get(COMMITS); // answered before all questions that follow
-    if (guess !== null) {
-      const { seen, known } = guess;
-      const unknown = operations.expect.filter(([key, version]) => known.get(key) !== version);
-      asked.onsuccess = () => {
-        const { by, number: last } = asked.result;
-        if (by !== seen.by || last !== seen.number) refuse(new Outdated());
-        else if (unknown.length === 0) transaction.commit();
-      };
-      check(rows, unknown, refuse, () => transaction.commit());
-      latest = seen;
-      write();
-    } else {
-      const { expect } = operations;
-      let applied = false;
-      const writeLast = () => {
-        write();
-        transaction.commit();
-      };
-      asked.onsuccess = () => {
-        latest = asked.result;
-        const mine = repeated && latest.recent.find(([other, made]) => other === client && made === sequence);
-        applied = Boolean(mine);
-        if (mine) number = mine[2];
-        else if (expect.length === 0) writeLast();
-      };
-      const unlessApplied =
-        <T>(act: (given: T) => void) =>
-        (given: T) => {
-          if (!applied) act(given);
-        };
-      check(rows, expect, unlessApplied(refuse), unlessApplied(writeLast));
-    }
-    return () => ({ number, latest });
+    const unknown = operations.expect.filter(([key, version]) => guess.known.get(key) !== version);
+    check(rows, unknown, refuse, () => transaction.commit());
+    write(rows, operations, number);
+    if (since !== null && number % FORGET_EVERY === 0) meta.delete(IDBKeyRange.bound(since, number, true, true));
+    if (unknown.length === 0) transaction.commit();
+    return () => ({ number, first: false });
   });
+}
+
+/** `commitRows` without a guess: read where the commits stand, check, and write. */
+function commitReading(
+  transaction: IDBTransaction,
+  rows: IDBObjectStore,
+  meta: IDBObjectStore,
+  operations: Operations,
+  { client, sequence, owner, since, repeated }: Attempt,
+  refuse: (error: Error) => void,
+): () => { number: number; first: boolean } {
+  const { expect } = operations;
+  let number = 0;
+  let first = false;
+  let applied = false;
+  const latest = meta.openCursor(NUMBERS, "prev");
+  const all: IDBRequest<Logged[]> | null = owner || repeated ? meta.getAll(NUMBERS) : null;
+  const recent: IDBRequest<Recent> = meta.get(RECENT); // answered after those before, before the questions that follow
+  const writeLast = () => {
+    const others = recent.result.filter((commit) => commit.client !== client).slice(0, RECENT_MAX - 1);
+    const logged: Logged = { number, client, sequence, owner };
+    meta.put([logged, ...others], RECENT);
+    meta.put(logged, number);
+    const log = all?.result ?? [];
+    const ownedByOthers = log.some((c) => c.owner && c.client !== client && c.number > (since ?? 0));
+    first = owner && (since === null || ownedByOthers);
+    if (first) forgetEarlier(meta, [...log, logged]);
+    write(rows, operations, number);
+    transaction.commit();
+  };
+  recent.onsuccess = () => {
+    number = ((latest.result?.key as number | undefined) ?? 0) + 1;
+    const mine = (commit: Logged) => commit.client === client && commit.sequence === sequence;
+    const found = repeated ? ([...(all?.result ?? []), ...recent.result].find(mine) ?? null) : null;
+    applied = found !== null;
+    if (found !== null) number = found.number;
+    else if (expect.length === 0) writeLast();
+  };
+  const unlessApplied =
+    <T>(act: (given: T) => void) =>
+    (given: T) => {
+      if (!applied) act(given);
+    };
+  check(rows, expect, unlessApplied(refuse), unlessApplied(writeLast));
+  return () => ({ number, first });
+}
+
+/**
+ * A new owner's first commit: forget the log before it, but for the first number after every earlier owner's latest. An
+ * earlier owner that still runs would take that number next.
+ */
+function forgetEarlier(meta: IDBObjectStore, log: readonly Logged[]): void {
+  const last = log[log.length - 1] as Logged;
+  const before = log.findLast((commit) => commit.owner && commit.client !== last.client);
+  for (const commit of log) {
+    if (commit.number === (before?.number ?? -1) + 1) meta.put({ ...commit, keep: true }, commit.number);
+    else if (commit !== last && !commit.keep) meta.delete(commit.number);
+  }
 }
 
 /** Compare versions, in order: `refuse` with the first conflict, or `hold` once when all hold. Nothing, if all is none. */
