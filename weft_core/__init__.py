@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         UnsupportedConstruct,
         WeftError,
     )
-    from weft_core.inspection import RunInfo
+    from weft_core.inspection import Inspection, RunInfo
     from weft_core.kernel.context import Context, Outcome, Task
     from weft_core.model.app import Activity, App, Resumable, Workflow
     from weft_core.model.retry import Retry
@@ -64,6 +64,7 @@ __all__ = [
     "DeclarationError",
     "DecodeError",
     "Engine",
+    "Inspection",
     "LimitExceeded",
     "NotDurable",
     "NotFound",
@@ -101,6 +102,7 @@ _HOMES = {
     "Client": "client",
     "Context": "kernel.context",
     "Engine": "engine.engine",
+    "Inspection": "inspection",
     "Operation": "resume",
     "Outcome": "kernel.context",
     "Resumable": "model.app",

@@ -12,8 +12,9 @@ import os
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import weft_core  # for annotations: a name of it is imported when somebody asks for it
 from weft_core.errors import (
     AlreadyExists,
     Conflict,
@@ -28,15 +29,12 @@ from weft_core.errors import (
     RunTimedOut,
 )
 from weft_core.kernel.history import read_history
-from weft_core.kernel.records import InboxKind, InboxRow, RunRecord, Status, dump, parse
+from weft_core.kernel.records import InboxKind, InboxRow, RunRecord, Status, dump, parse, runs_activity
 from weft_core.kernel.registered import install
 from weft_core.model.app import App, Workflow
 from weft_core.model.durations import Duration, instant_ms, milliseconds
 from weft_core.store import keys, open_store
 from weft_core.store.port import Batch, Row, Store
-
-if TYPE_CHECKING:
-    from weft_core.inspection import Inspection, RunInfo
 
 CONFLICT_RETRIES_MAX = 1_000
 """How often one client call is tried again when others write to the same run at the same moment."""
@@ -99,7 +97,7 @@ class RunHandle:
         record = await self._client._record(self.id)
         return await self._client._status(record)
 
-    async def info(self) -> RunInfo:
+    async def info(self) -> weft_core.RunInfo:
         """What `list` shows of the run."""
         from weft_core.inspection import RunInfo
 
@@ -123,7 +121,7 @@ class RunHandle:
         rows = await self._client._scan_all(keys.histories(self.id))
         return read_history([row.value for row in fibers], [row.value for row in rows])
 
-    async def inspect(self) -> Inspection:
+    async def inspect(self) -> weft_core.Inspection:
         """The run's stacks and variables as stored, with the source lines, without running anything."""
         from weft_core.inspection import StoredSource, digests, inspect_fibers
 
@@ -241,7 +239,7 @@ class Client:
         workflow: str | None = None,
         id_prefix: str = "",
         limit: int = 100,
-    ) -> Sequence[RunInfo]:
+    ) -> Sequence[weft_core.RunInfo]:
         """Runs in the order of their ids, filtered; at most `limit`.
 
         A run whose record is damaged is listed as suspended, with the problem `decode`.
@@ -310,10 +308,8 @@ class Client:
     async def _status(self, record: RunRecord) -> Status:
         if record.status != "running":
             return record.status
-        for row in await self._scan_all(keys.fibers(record.id)):
-            if '"wait":{"op":"run"' in row.value:
-                return "running"
-        return "waiting"
+        rows = await self._scan_all(keys.fibers(record.id))
+        return "running" if any(runs_activity(row.value) for row in rows) else "waiting"
 
     async def _send(
         self, run_id: str, kind: InboxKind, *, name: str = "", payload: str = "null", id: str | None = None

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import types
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
@@ -72,6 +73,18 @@ def test_nothing_else_is_public() -> None:
         and name not in ("annotations", "TYPE_CHECKING")
     ]
     assert not extra
+
+
+def test_the_types_of_what_people_call_can_be_looked_up() -> None:
+    for name in weft_core.__all__:
+        public = getattr(weft_core, name)
+        found = [(name, public)] if inspect.isfunction(public) else []
+        if inspect.isclass(public):
+            members = {key: value for key, value in vars(public).items() if not key.startswith("_")}
+            found = [(f"{name}.{key}", getattr(value, "fget", value)) for key, value in members.items()]
+        for where, function in found:
+            if inspect.isfunction(function):
+                assert get_type_hints(function) is not None, where
 
 
 def test_public_names_are_imported_when_they_are_asked_for() -> None:

@@ -348,6 +348,54 @@ async def test_a_damaged_row_parks_its_run_and_no_other(make: Harness) -> None:
     assert {key.split("/")[0] for key in left} == {"run", "history"} or left == ["run/damaged"]
 
 
+async def test_timers_of_parked_runs_hide_no_other(make: Harness) -> None:
+    from weft_core.engine import agenda
+    from weft_core.store import keys
+    from weft_core.store.port import Batch
+
+    app = App("sleepers")
+
+    @app.workflow
+    async def sleeper(ctx: Context, hours: int) -> str:
+        await ctx.sleep(f"{hours}h")
+        return "awake"
+
+    engine = await make.engine(app)
+    for n in range(5):
+        await engine.start(sleeper, 1, id=f"damaged-{n}")
+    sound = [await engine.start(sleeper, 2, id=f"sound-{n}") for n in range(5)]
+    await engine.settle()
+    await engine._halt()
+    await engine.store.release()
+    await engine.store.commit(Batch(put={keys.fiber(f"damaged-{n}", "0"): "{" for n in range(5)}))
+    engine = await make.reopen(engine, app)
+    usual, agenda.DUE_SCAN_MAX = agenda.DUE_SCAN_MAX, 2
+    try:
+        await engine.advance("3h")
+    finally:
+        agenda.DUE_SCAN_MAX = usual
+    assert [await engine.handle(run.id).result() for run in sound] == ["awake"] * 5
+    assert [(await engine.handle(f"damaged-{n}").info()).status for n in range(5)] == ["suspended"] * 5
+
+
+async def test_a_variable_that_looks_like_a_wait_is_none(make: Harness) -> None:
+    app = App("lookalike")
+
+    @app.workflow
+    async def main(ctx: Context) -> object:
+        row = {"wait": {"op": "run"}}
+        await ctx.wait_for_signal("go", default=row, timeout="1d")
+        return row
+
+    engine = await make.engine(app)
+    run = await engine.start(main)
+    await engine.settle()
+    assert await run.status() == "waiting"
+    assert [info.id for info in await engine.list(status="waiting")] == [run.id]
+    await run.signal("go")
+    await run.result()
+
+
 async def test_a_forgotten_await_is_named(make: Harness) -> None:
     app = App("forgetful")
 

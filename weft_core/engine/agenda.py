@@ -8,7 +8,7 @@ from weft_core.store import keys
 from weft_core.store.port import Store
 
 DUE_SCAN_MAX = 1_000
-"""Timers one round fires."""
+"""Timers looked at together; one round fires at least one of those that are due, and at most so many."""
 
 
 class Agenda:
@@ -61,11 +61,19 @@ class Agenda:
             start = rows[-1].key + "\x00"
 
     async def _find_due(self, now: int) -> None:
-        rows = await self._store.scan("timer/", keys.timer_until(now), limit=DUE_SCAN_MAX)
-        for row in rows:
-            run_id = keys.unquote(row.key.split("/")[2])
-            if run_id not in self._parking:
-                self.todo.setdefault(run_id, False)
-        if len(rows) < DUE_SCAN_MAX:
-            following = await self._store.scan(keys.timer_until(now), keys.prefix_end("timer/"), limit=1)
-            self.next_due = int(following[0].key.split("/")[1]) if following else None
+        """Runs with a timer that is due, but for those that are parked: their timers stay, and must hide no other."""
+        start, end, found = "timer/", keys.timer_until(now), 0
+        while True:
+            rows = await self._store.scan(start, end, limit=DUE_SCAN_MAX)
+            for row in rows:
+                run_id = keys.unquote(row.key.split("/")[2])
+                if run_id not in self._parking:
+                    self.todo.setdefault(run_id, False)
+                    found += 1
+            if len(rows) < DUE_SCAN_MAX:
+                break
+            if found:
+                return  # more may be due: look again in the next round
+            start = rows[-1].key + "\x00"
+        following = await self._store.scan(end, keys.prefix_end("timer/"), limit=1)
+        self.next_due = int(following[0].key.split("/")[1]) if following else None

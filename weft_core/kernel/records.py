@@ -159,6 +159,16 @@ def _text(raw: dict[str, Any], name: str) -> str:
     return value
 
 
+def runs_activity(fiber: str) -> bool:
+    """Whether a fiber's row says that an activity is under way, or will be tried again. A damaged row says nothing."""
+    if '"wait":{"op":"run"' not in fiber:
+        return False
+    try:
+        return bool(parse(fiber, "row of a fiber")["wait"]["op"] == "run")  # the text may be a variable's
+    except (DecodeError, KeyError, TypeError):
+        return False
+
+
 class InboxRow:
     """Something that arrived for a run: a signal, or a command. `n` is its place in the order of arrival."""
 

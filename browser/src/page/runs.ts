@@ -277,6 +277,16 @@ export interface ListOptions {
 }
 
 /** Records of runs in the order of their ids, each with the status it is shown with. As `Client.list` in Python. */
+/** Whether a fiber's row says that an activity is under way. A damaged row says nothing: it must not hide other runs. */
+function runsActivity(value: string): boolean {
+  if (!value.includes('"wait":{"op":"run"')) return false;
+  try {
+    return parseRow<FiberRow>(value, "row of a fiber").wait?.["op"] === "run"; // the text may be a variable's
+  } catch {
+    return false;
+  }
+}
+
 export async function list(store: Store, options: ListOptions): Promise<RunRecord[]> {
   const found: RunRecord[] = [];
   const limit = options.limit ?? 100;
@@ -290,8 +300,7 @@ export async function list(store: Store, options: ListOptions): Promise<RunRecor
       if (options.workflow !== undefined && record.workflow !== options.workflow) continue;
       if (!record.id.startsWith(options.idPrefix ?? "")) continue;
       const fibers = record.status === "running" ? await scanAll(store, keys.fibers(record.id)) : [];
-      // Looked at as text, as Python does: one damaged fiber must not hide all other runs.
-      const waiting = record.status === "running" && !fibers.some(({ value }) => value.includes('"wait":{"op":"run"'));
+      const waiting = record.status === "running" && !fibers.some(({ value }) => runsActivity(value));
       const status = waiting ? "waiting" : record.status;
       if (statuses === undefined || statuses.has(status)) found.push({ ...record, status });
     }
