@@ -191,7 +191,7 @@ class Client:
         now = self._now_ms()
         given = None if kwargs else self.app.codec.encode_atoms(args)
         if given is None:
-            given = self.app.codec.encode([list(args), kwargs or {}], what=f"input of {name}")
+            given = self.app.codec.encode_call(args, kwargs or {}, what=name)
         record = RunRecord(id=run_id, workflow=name, version=version, status="pending", input=given, created_at=now)
         if start_at is not None:
             record.start_at = instant_ms(start_at)

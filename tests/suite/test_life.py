@@ -396,6 +396,36 @@ async def test_a_variable_that_looks_like_a_wait_is_none(make: Harness) -> None:
     await run.result()
 
 
+async def test_an_argument_that_cannot_be_stored_is_named(make: Harness) -> None:
+    app = App("arguments")
+
+    @app.activity
+    async def charge(*args: object, **kwargs: object) -> None:
+        pass
+
+    @app.workflow
+    async def main(ctx: Context, *args: object, **kwargs: object) -> list[str]:
+        said = []
+        for call in (
+            lambda: ctx.run(charge, 1, {"to": open}),
+            lambda: ctx.run(charge, 1, to=[2, open]),
+        ):
+            try:
+                await call()
+            except CheckpointError as error:
+                said.append(error.variable)
+        return said
+
+    engine = await make.engine(app)
+    error = await raised(engine.start(main, 1, object()), CheckpointError)
+    assert str(error).startswith("main(argument 2) cannot be stored")
+    error = await raised(engine.start(main, kwargs={"when": {"x": object()}}), CheckpointError)
+    assert str(error).startswith("main(when)['x'] cannot be stored")
+    assert await engine.list() == []
+    run = await engine.start(main)
+    assert await run.result() == ["charge(argument 2)['to']", "charge(to)[1]"]
+
+
 async def test_a_forgotten_await_is_named(make: Harness) -> None:
     app = App("forgetful")
 

@@ -67,7 +67,7 @@ def activity_wait(machine: Machine, fiber: Fiber, operation: RunActivity) -> Act
         wait = ActivityWait(f"{fiber.id}:{number}", name, args, call)
     else:
         kwargs = {} if options is None else options.kwargs
-        wait = ActivityWait(f"{fiber.id}:{number}", name, machine.codec.encode([list(call), kwargs], what=name))
+        wait = ActivityWait(f"{fiber.id}:{number}", name, machine.codec.encode_call(call, kwargs, what=name))
     timeout_ms, total_ms = activity.timeout_ms, activity.total_timeout_ms
     if options is not None:
         if options.retry is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft_core.errors import DecodeError
+from weft_core.errors import CheckpointError, DecodeError
 from weft_core.resume.values.decode import Decoder, Node, guarded, parse
 from weft_core.resume.values.encode import Encoder, checked, encode_tree, write
 from weft_core.resume.values.plain import ATOM_TEXTS, NotPlain, plain_text
@@ -47,6 +47,17 @@ class ValueCodec:
             return f"[[{','.join([ATOM_TEXTS[type(x)](x) for x in args])}],{{}}]"
         except (KeyError, NotPlain):
             return None
+
+    def encode_call(self, args: tuple[object, ...], kwargs: dict[str, object], *, what: str) -> str:
+        """The text of `[[*args], kwargs]`; an error names the argument of `what` that cannot be stored."""
+        try:
+            return self.encode([list(args), kwargs], what=what)
+        except CheckpointError:
+            for number, argument in enumerate(args, 1):
+                self.encode(argument, what=f"{what}(argument {number})")
+            for name, argument in kwargs.items():
+                self.encode(argument, what=f"{what}({name})")
+            raise  # each of them could be, all together are too much
 
     def _tree(self, encoder: Encoder, value: object) -> Node:
         node = encoder.value(value)
