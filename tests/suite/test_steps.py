@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from tests.suite.harness import Harness
-from weft_core import ActivityTimeout, App, Context, Retry, UnknownActivity, activity_info
+from weft_core import ActivityError, ActivityTimeout, App, Context, Retry, UnknownActivity, activity_info
 
 
 def shop() -> tuple[App, list[Any]]:
@@ -323,3 +323,40 @@ async def test_what_an_activity_receives_and_returns_is_a_copy(make: Harness) ->
     await engine.advance(2)
     assert await run.result() == [[1], [1, 99, 7]]
     assert kept == [[1, 99]]
+
+
+async def test_the_policy_judges_errors_of_classes_that_the_app_does_not_know(make: Harness) -> None:
+    def foreign(name: str, **attributes: Any) -> Any:
+        return type(name, (Exception,), {"__module__": "some_other_library", **attributes})
+
+    declined, fatal = foreign("CardDeclined"), foreign("Fatal", non_retryable=True)
+    slow_down, odd = foreign("SlowDown", retry_after="1h"), foreign("Odd", retry_after=object())
+    touchy = foreign("Touchy", retry_after=property(lambda self: 1 / 0), non_retryable=property(lambda self: 1 / 0))
+    app, calls = App("foreign"), []
+
+    @app.activity(retry=Retry(max_attempts=2, initial="1s", give_up_on=(declined,)))
+    async def charge(name: str) -> None:
+        calls.append(name)
+        raise {"declined": declined, "fatal": fatal, "slow down": slow_down, "odd": odd, "touchy": touchy}[name](name)
+
+    @app.workflow
+    async def main(ctx: Context, name: str) -> str:
+        began = ctx.now()
+        try:
+            await ctx.run(charge, name)
+        except ActivityError as error:
+            return f"{error.type_name} after {(ctx.now() - began).total_seconds() // 60:g} min"
+        return "charged"
+
+    engine = await make.engine(app)
+    for name, attempts, ended in (
+        ("declined", 1, "some_other_library.CardDeclined after 0 min"),
+        ("fatal", 1, "some_other_library.Fatal after 0 min"),
+        ("odd", 2, "some_other_library.Odd after 0 min"),
+        ("touchy", 2, "some_other_library.Touchy after 0 min"),
+        ("slow down", 2, "some_other_library.SlowDown after 60 min"),
+    ):
+        run = await engine.start(main, name)
+        await engine.advance("30s" if name != "slow down" else "1h")
+        assert (await run.status(), calls.count(name)) == ("completed", attempts), name
+        assert await run.result() == ended

@@ -71,8 +71,9 @@ class Attempt:
     """One attempt under way, the `number`th of its operation. It reports exactly once, unless it is aborted: then never.
 
     Once reported, `ok` says whether `text` is that of the result or of the error; a result that is a number, a string or
-    nothing is there as it is, in `value`, and `text` is None. `stopped`: its code was asked to stop.
-    Most attempts are over at once, so what only longer ones need is made when they turn out to be.
+    nothing is there as it is, in `value`, and `text` is None. An error itself is in `value` too.
+    `stopped`: its code was asked to stop. Most attempts are over at once, so what only longer ones need is made when
+    they turn out to be.
     """
 
     task: asyncio.Task[None] | None = None
@@ -145,31 +146,33 @@ class Attempt:
             text = None if type(result) in ATOMS else codec.encode(result, what=activity.result_name)
         except CheckpointError as error:
             error.non_retryable = True  # type: ignore[attr-defined]  # it did its work; its result cannot be kept
-            self._report(False, codec.encode_error(error))
+            self._failed(error)
         except (KeyboardInterrupt, SystemExit):
             raise
         except asyncio.CancelledError as error:
             if self.task is not None and self.reported:
                 raise
             # Nobody aborted it: the activity raised this itself, which is a failure like any other.
-            self._report(False, codec.encode_error(RuntimeError(f"the activity was cancelled from inside: {error}")))
+            self._failed(RuntimeError(f"the activity was cancelled from inside: {error}"))
         except BaseException as error:
-            self._report(False, codec.encode_error(error))
+            self._failed(error)
         else:
-            self._report(True, text, result)
+            self._report(True, text, None if text is not None else result)
 
     def _report(self, ok: bool, text: str | None, value: Any = None) -> None:
         if self.reported:
             return
         self.reported = True
         self.ok = ok
-        if text is None:
-            self.value = value
-        else:
-            self.text = text
+        self.text = text
+        self.value = value
         if self._timer is not None or self._beat_timer is not None:
             self._disarm()
         self._reports.reported(self)
+
+    def _failed(self, error: BaseException) -> None:
+        if not self.reported:
+            self._report(False, self._reports.codec.encode_error(error), error)
 
     def info(self) -> ActivityInfo:
         """What the activity can know of this attempt."""
@@ -220,7 +223,7 @@ class Attempt:
         """The attempt took too long: report that now, and ask the code to stop. A thread cannot be stopped."""
         if self.reported:
             return
-        self._report(False, self._reports.codec.encode_error(ActivityTimeout(message)))
+        self._failed(ActivityTimeout(message))
         self._stop()
 
     def abort(self) -> None:

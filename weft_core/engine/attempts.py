@@ -37,7 +37,7 @@ def deliver(machine: Machine, facts: Facts, now: int) -> None:
         elif fact.ok:
             results.completed(machine, fact, fact.text, fact.value, now)
         else:
-            results.failed(machine, fact, fact.text or "", now)
+            results.failed(machine, fact, fact.text or "", fact.value, now)
 
 
 class Attempts:

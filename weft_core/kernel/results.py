@@ -61,8 +61,12 @@ def completed(machine: Machine, attempt: Attempted, text: str | None, value: Any
     return True
 
 
-def failed(machine: Machine, attempted: Attempted, error: str, now: int) -> bool:
-    """An attempt raised. The policy decides: another attempt later, or the error goes to the workflow."""
+def failed(machine: Machine, attempted: Attempted, error: str, live: BaseException, now: int) -> bool:
+    """An attempt raised. The policy decides: another attempt later, or the error goes to the workflow.
+
+    The policy judges the `live` error: its `error` text may be of a class that the app does not know, as those of other
+    libraries are, and gives the workflow an `ActivityError`.
+    """
     fiber = machine.fibers.get(attempted.fiber_id)
     wait = wanted(fiber, attempted)
     if fiber is None or wait is None:
@@ -70,7 +74,7 @@ def failed(machine: Machine, attempted: Attempted, error: str, now: int) -> bool
     machine.now = now
     fiber_id, attempt = fiber.id, wait.attempt
     raised = machine.codec.decode_error(error)
-    retry_at = _retry_at(machine, wait, raised, now)
+    retry_at = _retry_at(machine, wait, live, now)
     if retry_at is not None and wait.total_until is not None and retry_at >= wait.total_until:
         retry_at = None
         timeout = ActivityTimeout(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from binascii import crc32
 from dataclasses import dataclass
+from typing import Any
 
 from weft_core.errors import DeclarationError
 from weft_core.model.durations import Duration, milliseconds
@@ -45,9 +46,12 @@ class Retry:
 
     def delay_ms(self, attempt: int, *, error: BaseException | None = None, salt: str) -> int:
         """Milliseconds to wait after attempt number `attempt` (from 1) failed with `error`."""
-        asked = getattr(error, "retry_after", None)
+        asked = None if error is None else _said(error, "retry_after")
         if asked is not None:
-            return milliseconds(asked)
+            try:
+                return milliseconds(asked)
+            except DeclarationError:
+                pass  # an error of some library, which means something else by that
         ceiling = milliseconds(self.max)
         # Exponents past 64 always exceed any ceiling and could overflow a float.
         base = min(ceiling, milliseconds(self.initial) * self.backoff ** min(attempt - 1, 64))
@@ -56,11 +60,22 @@ class Retry:
 
     def gives_up(self, error: BaseException, attempt: int) -> bool:
         """Whether `error` in attempt number `attempt` is final."""
-        return (
-            attempt >= self.max_attempts
-            or isinstance(error, self.give_up_on)
-            or bool(getattr(error, "non_retryable", False))
-        )
+        return attempt >= self.max_attempts or isinstance(error, self.give_up_on) or _says(error, "non_retryable")
+
+
+def _said(error: BaseException, name: str) -> Any:
+    """An attribute of an error of any class; None when there is none, or asking for it fails."""
+    try:
+        return getattr(error, name, None)
+    except Exception:
+        return None
+
+
+def _says(error: BaseException, name: str) -> bool:
+    try:
+        return bool(getattr(error, name, False))
+    except Exception:
+        return False
 
 
 NEVER = Retry(max_attempts=1)
