@@ -120,31 +120,25 @@ class Attempts:
 
     def reported(self, attempt: Attempt) -> None:
         """An attempt has ended, with its `ok` and `text`."""
-        run_id = attempt.run_id
-        if run_id in self._under_way:
+        if attempt.run_id in self._under_way:
             self._forget(attempt)
-        facts = self.facts
-        if run_id in facts:
-            self._add(run_id, attempt)
-            return
-        if not facts:
-            self._wake()  # who has facts does not sleep
-        facts[run_id] = attempt
+        self._add(attempt.run_id, attempt)
 
     def beaten(self, attempt: Attempt, details: str) -> None:
         """An attempt is alive and says how far it is."""
         self._add(attempt.run_id, Beat(attempt, details))
 
     def _add(self, run_id: str, fact: Fact) -> None:
-        if not self.facts:
-            self._wake()
-        known = self.facts.get(run_id)
-        if isinstance(known, list):
+        facts = self.facts
+        known = facts.get(run_id)
+        if known is None:
+            if not facts:
+                self._wake()  # who has facts does not sleep
+            facts[run_id] = fact if isinstance(fact, Attempt) else [fact]
+        elif isinstance(known, list):
             known.append(fact)
-        elif known is not None:
-            self.facts[run_id] = [*_listed(known), fact]
         else:
-            self.facts[run_id] = fact if isinstance(fact, Attempt) else [fact]
+            facts[run_id] = [known, fact]
 
     def _forget(self, attempt: Attempt) -> None:
         """The attempt is no longer under way."""

@@ -145,8 +145,7 @@ class SqliteStore:
                 attempts = await self._retry(error, attempts)
 
     async def commit(self, batch: Batch) -> int:
-        if self._closed:
-            self._check_open()
+        self._check_open()
         attempts, writes = 0, bool(batch)
         while True:
             try:
@@ -362,8 +361,7 @@ class SqliteStore:
     def _check_file(self) -> None:
         """SQLite goes on writing happily into a file that was deleted or replaced; nobody would ever see it again."""
         try:
-            found = os.stat(self.path)
-            if found.st_ino == self._identity[1] and found.st_dev == self._identity[0]:
+            if identity(self.path) == self._identity:
                 return
         except FileNotFoundError:
             pass
