@@ -60,7 +60,6 @@ def step(machine: Machine, attempt: Attempted, text: str | None, value: Any, now
         or machine.abort
         or machine.record_changed
         or machine.large.changes
-        or fiber.scopes
     ):
         machine.settle()
         return None

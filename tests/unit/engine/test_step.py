@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from contextlib import nullcontext
 from typing import Any
 from unittest import mock
 
@@ -77,13 +79,20 @@ def everything_around_steps() -> tuple[Any, Any]:
                     pair.pop()
                 if i == 13:
                     async with ctx.timeout("1h"):
+                        await ctx.run(double, i)
                         await ctx.run(double, [i])
                         await ctx.run(limited, i)
+                    await ctx.run(limited, i)
                 if i == 15:
                     task = ctx.start(nested(ctx, 3))
                     await ctx.run(double, i)
                     task.cancel()
                     del task
+                if i == 23:
+                    idle = ctx.start(ctx.wait_for_signal("never"))
+                    await ctx.run(double, i)
+                    idle.cancel()
+                    del idle
                 if i == 19:
                     begun = ctx.start(ctx.run(double, i))
                     assert begun is not None
@@ -123,10 +132,20 @@ async def _written(scenario: Scenario, general: bool) -> tuple[dict[str, list[st
         machine.advance(now)
         return None
 
-    with mock.patch("weft_core.engine.pump.step", step):
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            store.written.setdefault("log", []).append(f"{store.place.number}: {record.getMessage()}")
+
+    park = mock.patch("weft_core.kernel.drive._park_plain", return_value=False) if general else nullcontext()
+    lines, logger = Lines(), logging.getLogger("weft")
+    logger.addHandler(lines)
+    logger.setLevel(logging.INFO)
+    with mock.patch("weft_core.engine.pump.step", step), park:
         async with TestEngine(scenario.app(Ledger()), store=store) as engine:
             await scenario.script(engine)
             ended = [await outcome(engine, run_id) for run_id in scenario.runs]
+    logger.removeHandler(lines)
+    logger.setLevel(logging.NOTSET)
     return store.written, ended, short
 
 
