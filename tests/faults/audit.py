@@ -42,6 +42,10 @@ def _audit_run(record: RunRecord, mine: dict[str, list[str]], rows: dict[str, st
     for key in mine.get("fiber", ()):
         fiber_id = keys.unquote(key.rsplit("/", 1)[1])
         fibers[fiber_id] = Fiber.from_json(fiber_id, rows[key], History(0))
+    for fiber_id, fiber in fibers.items():
+        assert fiber.wait is not None or fiber.outcome is not None or fiber.queued, (
+            f"run {record.id}: fiber {fiber_id} waits for nothing; what it received is lost"
+        )
     timers = {(int(key.split("/")[1]), keys.unquote(key.split("/")[3])) for key in mine.get("timer", ())}
     expected = set()
     if record.status != "suspended":

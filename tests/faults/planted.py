@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
-from weft_core.engine import pump, rows
-from weft_core.engine.pump import Pump
+from weft_core.engine import pump, rows, turns
+from weft_core.engine.turns import Turns
 from weft_core.store import keys
 from weft_core.store.port import Batch
 
@@ -16,11 +16,11 @@ from weft_core.store.port import Batch
 @contextmanager
 def result_and_frame_in_two_commits() -> Iterator[None]:
     """The history and state of a step in one commit, the frame that consumed its result in the next."""
-    real = Pump._commit_turns
+    real = Turns.commit
 
-    async def split(self: Pump, turns: Any, batch: Any, now: int) -> None:
-        first = Batch(expect={keys.OWNER: self.owner_version})
-        for loaded in turns:
+    async def split(self: Turns, now: int) -> int:
+        first = Batch(expect={keys.OWNER: self._owner_version})
+        for loaded in self.made:
             if isinstance(loaded.turn, str):
                 continue
             for fiber_id, row in loaded.turn.fibers.items():
@@ -29,22 +29,22 @@ def result_and_frame_in_two_commits() -> Iterator[None]:
             for n in loaded.turn.consumed:
                 first.delete.add(f"{loaded.keys.inbox}{n:012d}")
         if first:
-            await self.store.commit(first)
-        await real(self, turns, batch, now)
+            await self._store.commit(first)
+        return await real(self, now)
 
-    with mock.patch.object(Pump, "_commit_turns", split):
+    with mock.patch.object(Turns, "commit", split):
         yield
 
 
 @contextmanager
 def fence_not_checked() -> Iterator[None]:
     """Commits do not name the owner row."""
-    real = pump.Batch
+    real = turns.Batch
 
     def unfenced(expect: dict[str, int] | None = None, **kw: Any) -> Batch:
         return real(expect={k: v for k, v in (expect or {}).items() if k != keys.OWNER}, **kw)
 
-    with mock.patch.object(pump, "Batch", unfenced):
+    with mock.patch.object(turns, "Batch", unfenced):
         yield
 
 
@@ -61,7 +61,9 @@ def signal_consumed_before_the_frame() -> Iterator[None]:
         if batch:
             await store.commit(batch)
 
-    with mock.patch.object(loader, "refresh_inbox", eager), mock.patch.object(pump, "refresh_inbox", eager):
+    with ExitStack() as patched:
+        for module in (loader, pump, turns):
+            patched.enter_context(mock.patch.object(module, "refresh_inbox", eager))
         yield
 
 
@@ -75,7 +77,7 @@ def timer_row_left_behind() -> Iterator[None]:
         real(batch, run, changes, **kw)
         changes.timers_clear = cleared
 
-    with mock.patch.object(pump, "add_changes", forgetful):
+    with mock.patch.object(turns, "add_changes", forgetful):
         yield
 
 
@@ -99,14 +101,14 @@ def result_dropped_when_the_commit_fails() -> Iterator[None]:
 @contextmanager
 def children_kept_after_their_join() -> Iterator[None]:
     """The rows of branches stay when their join is over."""
-    real = pump.changes
+    real = turns.changes
 
     def keeping(machine: Any) -> Any:
         changes = real(machine)
         changes.fibers = {k: v for k, v in changes.fibers.items() if v is not None}
         return changes
 
-    with mock.patch.object(pump, "changes", keeping):
+    with mock.patch.object(turns, "changes", keeping):
         yield
 
 

@@ -105,6 +105,7 @@ class Engine(Client):
 
     async def __aenter__(self) -> Engine:
         self.run_in_background()
+        await asyncio.sleep(0)  # let the loop begin, so that what is started now joins its commits
         return self
 
     async def __aexit__(self, *_: object) -> None:

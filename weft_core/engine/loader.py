@@ -7,6 +7,7 @@ from typing import Any
 
 from weft_core.client import scan_all
 from weft_core.engine.rows import RunKeys
+from weft_core.engine.submissions import Submission
 from weft_core.errors import CodeChanged, DecodeError
 from weft_core.kernel.changes import Changes
 from weft_core.kernel.machine import Machine
@@ -20,9 +21,10 @@ class Loaded:
     """A run in memory, with the versions of the rows that clients write too.
 
     `turn` is what it wants written in this round: all its changes, or the id of the one fiber that made a plain step.
+    `start` is the client's batch that starts it, while that is to be committed with the first turn.
     """
 
-    __slots__ = ("keys", "machine", "ready_version", "seq_version", "turn")
+    __slots__ = ("keys", "machine", "ready_version", "seq_version", "start", "turn")
 
     def __init__(self, *, machine: Machine, keys: RunKeys, ready_version: int = 0) -> None:
         self.machine = machine
@@ -30,6 +32,7 @@ class Loaded:
         self.ready_version = ready_version
         self.seq_version = 0
         self.turn: Changes | str | None = None
+        self.start: Submission | None = None
 
 
 def new_run(
@@ -41,9 +44,10 @@ def new_run(
     find_activity: Callable[[str], Activity[..., Any]],
     patient: bool,
 ) -> Loaded:
-    """The machine of a run whose start has just been committed: there is nothing of it to read. Raises `UnknownWorkflow`.
+    """The machine of a run that is new: there is nothing of it to read. Raises `UnknownWorkflow`.
 
-    Whoever has sent it something since has rewritten its ready row, and is noticed as if the run had been read.
+    `ready_version` is of the commit of its start, or 0 while that is still to come. Whoever has sent it something since
+    has rewritten its ready row, and is noticed as if the run had been read.
     """
     app.find_workflow(record.workflow)
     machine = Machine.new(record, app, find_activity=find_activity, patient=patient)

@@ -12,36 +12,32 @@ import logging
 from collections.abc import Callable, Iterable, Set
 from itertools import islice
 
-from weft_core.engine.activities import Activities, Attempt
+from weft_core.engine.activities import Activities
 from weft_core.engine.agenda import Agenda
-from weft_core.engine.attempts import Attempts, Facts, deliver
+from weft_core.engine.attempts import Attempts
 from weft_core.engine.host import Host
 from weft_core.engine.loader import Loaded, refresh_inbox
-from weft_core.engine.parking import Parking, fenced
+from weft_core.engine.parking import Parking
 from weft_core.engine.residents import Residents
-from weft_core.engine.rows import add_changes
 from weft_core.engine.submissions import Submission, Submissions
+from weft_core.engine.turns import NO_FACTS, Turns
 from weft_core.engine.waiters import Waiters
 from weft_core.errors import Conflict, StoreError, StoreOwned, WeftError
 from weft_core.kernel.changes import Changes
 from weft_core.kernel.records import RunRecord
-from weft_core.kernel.step import step, stepped
+from weft_core.kernel.step import stepped
 from weft_core.kernel.waits import ActivityWait
-from weft_core.kernel.writing import changes, committed
+from weft_core.kernel.writing import committed
 from weft_core.model.app import App
-from weft_core.store import keys
 from weft_core.store.port import Batch, Store
 
 log = logging.getLogger("weft")
-_NO_FACTS: Facts = []
 _NOBODY: frozenset[str] = frozenset()
 
 ROUND_RUNS_MAX = 2_000
 """Runs one round advances; more wait for the next, so that a commit stays small enough to be quick."""
 YIELD_AFTER_MS = 2
 """How long the loop may go on without letting other tasks of the event loop run."""
-CONFLICT_RETRIES_MAX = 100
-"""How often a round is made again because clients wrote to its runs at the same moment."""
 BACKOFF_FIRST_S = 0.05
 BACKOFF_MAX_S = 5.0
 """How long the engine waits before it tries a store again that failed: first, and at most."""
@@ -74,7 +70,6 @@ class Pump:
         self.parking = Parking(store, owner_version)
         self._attempts = Attempts(activities=activities, codec=app.codec, host=host, wake=self._wake.set)
         self._submissions = Submissions(self._commit, self._submitted)
-        self._problems: list[tuple[str, WeftError]] = []
         self._runs = Residents(store, app, find_activity=activities.__getitem__, patient=patient)
         self._waiters = Waiters()
         self._agenda = Agenda(store, self._runs, self.parking)
@@ -221,7 +216,7 @@ class Pump:
         agenda = self._agenda
         if agenda.hinted or (agenda.next_due is not None and now >= agenda.next_due):
             await agenda.find(now)
-        if self._attempts.facts or agenda.todo:
+        if self._attempts.facts or agenda.todo or self._submissions:
             worked = True
             await self._advance(now)
         return worked
@@ -231,9 +226,8 @@ class Pump:
         todo, resident = self._agenda.todo, self._runs.loaded
         if todo:
             others = islice((run_id for run_id in todo if run_id not in taken), ROUND_RUNS_MAX - len(taken))
-            work = taken | dict.fromkeys(others, _NO_FACTS)
-        batch = self._new_batch()
-        turns: list[Loaded] = []
+            work = taken | dict.fromkeys(others, NO_FACTS)
+        turns = Turns(self.store, self._runs, self._submissions, self._commit, self.owner_version)
         try:
             brought: Set[str] = _NOBODY
             if not work.keys() <= resident.keys():
@@ -244,11 +238,16 @@ class Pump:
                     loaded = await self._look(run_id, loaded, brought)
                     if loaded is None:
                         continue
-                if self._move(batch, loaded, facts, now):
-                    turns.append(loaded)
-            await self._commit_turns(turns, batch, now)
-        except StoreError:
+                turns.move(loaded, facts, now)
+            for start in self._submissions.take_starts(ROUND_RUNS_MAX):
+                turns.begin(start, now)
+            number = await turns.commit(now)
+            self._after_commit(turns.made, number)
+            for problem in turns.problems:
+                await self._park(*problem)
+        except StoreError as error:
             # Nothing or everything was written: forget what memory believes and read it again, with the same facts.
+            turns.fail_starts(error)
             for run_id in work:
                 self._runs.forget(run_id)
                 todo[run_id] = True
@@ -296,58 +295,6 @@ class Pump:
             self._agenda.expect(start_at)  # a client has set this timer
         return loaded
 
-    def _move(self, batch: Batch, loaded: Loaded, facts: Facts, now: int) -> bool:
-        """Give a run its facts, let it move and add what it wants written. False when it has to be parked."""
-        machine = loaded.machine
-        try:
-            if type(facts) is Attempt and facts.ok and loaded.ready_version:
-                row = step(machine, facts, facts.text, facts.value, now)
-                if row is not None:
-                    fiber_id = facts.fiber_id
-                    batch.put[loaded.keys.fiber + fiber_id] = row
-                    loaded.turn = fiber_id
-                    return True
-            else:
-                deliver(machine, facts, now)
-                machine.advance(now)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except Exception as error:
-            if not isinstance(error, WeftError):
-                log.exception("run %s: the engine itself failed; the run is parked", loaded.keys.run_id)
-            problem = error if isinstance(error, WeftError) else WeftError(f"{type(error).__name__}: {error}")
-            self._problems.append((loaded.keys.run_id, problem))
-            return False
-        _add_changes(batch, loaded)
-        return True
-
-    def _new_batch(self) -> Batch:
-        return Batch(expect={keys.OWNER: self.owner_version})
-
-    async def _commit_turns(self, turns: list[Loaded], batch: Batch, now: int) -> None:
-        for _ in range(CONFLICT_RETRIES_MAX):
-            try:
-                number = await self._commit(batch) if batch else 0
-            except Conflict as conflict:
-                if conflict.key == keys.OWNER:
-                    raise fenced() from conflict
-                stale = next((t for t in turns if conflict.key in (t.keys.ready, t.keys.seq)), None)
-                if stale is None:
-                    raise
-                batch = self._new_batch()
-                await refresh_inbox(self.store, stale)
-                if not self._move(batch, stale, _NO_FACTS, now):
-                    turns.remove(stale)
-                for loaded in turns:
-                    if loaded is not stale:
-                        _add_changes(batch, loaded)
-                continue
-            self._after_commit(turns, number)
-            while self._problems:
-                await self._park(*self._problems.pop(0))
-            return
-        raise StoreError(f"clients changed the same runs {CONFLICT_RETRIES_MAX} times during one round")
-
     async def _commit(self, batch: Batch) -> int:
         self._committing = True  # see `hint`
         try:
@@ -376,6 +323,10 @@ class Pump:
                     start(run_id, turn, wait, loop)
                 continue
             assert isinstance(turn, Changes)
+            if loaded.start is not None:
+                self._runs.add(loaded)
+                loaded.start.succeed()
+                loaded.start = None
             if self._settle(loaded, turn, number) and not closing:
                 for fiber_id, wait in turn.dispatch:
                     start(run_id, fiber_id, wait, loop)
@@ -430,12 +381,6 @@ class Pump:
         due = self._agenda.next_due
         if due is not None:
             self._disarm = self.host.call_at(due, self._wake.set)
-
-
-def _add_changes(batch: Batch, loaded: Loaded) -> None:
-    """Add all that a run wants written to the batch."""
-    loaded.turn = change = changes(loaded.machine)
-    add_changes(batch, loaded.keys, change, ready_version=loaded.ready_version, seq_version=loaded.seq_version)
 
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

@@ -7,6 +7,7 @@ from typing import Any
 
 from weft_core.engine.loader import Loaded, load_run, new_run
 from weft_core.engine.rows import RunKeys
+from weft_core.engine.submissions import Submission
 from weft_core.kernel.records import RunRecord
 from weft_core.model.app import Activity, App
 from weft_core.store.port import Store
@@ -36,21 +37,39 @@ class Residents:
         """The start of this run has just been committed: when it is brought, there is nothing to read."""
         self._new[record.id] = record, ready_version
 
+    def begin(self, start: Submission) -> Loaded:
+        """A run whose start is not committed yet; `add` it when it is. Raises `UnknownWorkflow`."""
+        assert start.new is not None
+        loaded = self._fresh(start.new, 0)
+        loaded.start = start
+        return loaded
+
+    def add(self, loaded: Loaded) -> None:
+        """The run that `begin` gave is durable."""
+        self.loaded[loaded.keys.run_id] = loaded
+
     async def bring(self, run_id: str) -> Loaded | None:
         """Read a run into memory; None when it has ended or never was. Raises what `load_run` raises."""
         new = self._new.pop(run_id, None) if self._new else None
-        run = RunKeys(run_id)
         if new is not None:
-            loaded: Loaded | None = new_run(
-                *new, self._app, run, find_activity=self._find_activity, patient=self._patient
-            )
+            loaded: Loaded | None = self._fresh(*new)
         else:
             loaded = await load_run(
-                self._store, self._app, run, find_activity=self._find_activity, patient=self._patient
+                self._store, self._app, RunKeys(run_id), find_activity=self._find_activity, patient=self._patient
             )
         if loaded is not None:
             self.loaded[run_id] = loaded
         return loaded
+
+    def _fresh(self, record: RunRecord, ready_version: int) -> Loaded:
+        return new_run(
+            record,
+            ready_version,
+            self._app,
+            RunKeys(record.id),
+            find_activity=self._find_activity,
+            patient=self._patient,
+        )
 
     def rest(self, run_id: str) -> None:
         """The run waits; it may be needed again soon, so the latest few that wait stay."""

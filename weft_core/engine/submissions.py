@@ -1,9 +1,14 @@
-"""Clients' batches that join the engine's commits: many starts and signals, one transaction."""
+"""Clients' batches that join the engine's commits: many starts and signals, one transaction.
+
+A start that nothing else has to do with waits apart: its run makes its first turn before anything is written, and both
+are one commit.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import islice
 
 from weft_core.errors import Conflict
 from weft_core.kernel.records import RunRecord
@@ -21,6 +26,16 @@ class Submission:
         self.new = new
         self.done = done
 
+    def succeed(self) -> None:
+        """It is durable."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell its maker what its commit ended with."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
 
 class Submissions:
     """The queue of clients' batches. Each ends in exactly one outcome: committed, or the error of its own commit."""
@@ -29,23 +44,46 @@ class Submissions:
         self._commit_batch = commit
         self._committed = committed
         self.waiting: list[Submission] = []
+        self._starts: dict[str, Submission] = {}
+        self._taken: list[Submission] = []
 
     def __bool__(self) -> bool:
-        return bool(self.waiting)
+        return bool(self.waiting or self._starts)
 
     def add(self, batch: Batch, run_id: str, new: RunRecord | None) -> asyncio.Future[None]:
         """Queue a batch (with the record of the run that it starts); the future is set when its commit is durable."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.waiting.append(Submission(batch, run_id, new, done))
+        submission = Submission(batch, run_id, new, done)
+        if new is not None and new.start_at is None and run_id not in self._starts:
+            self._starts[run_id] = submission
+            return done
+        earlier = self._starts.pop(run_id, None)
+        if earlier is not None:
+            self.waiting.append(earlier)
+        self.waiting.append(submission)
         return done
+
+    def take_starts(self, limit: int) -> list[Submission]:
+        """Up to `limit` starts of runs that nothing queued after them speaks of. Who takes them ends or gives back each."""
+        self._taken = taken = list(islice(self._starts.values(), limit))
+        for submission in taken:
+            del self._starts[submission.run_id]
+        return taken
+
+    def give_back(self, starts: Iterable[Submission]) -> None:
+        """Take starts back: they are committed by themselves, before their runs move."""
+        for submission in starts:
+            submission.new = None  # that record has moved on; the run is read when its turn comes
+            self.waiting.append(submission)
 
     def withdraw(self) -> list[asyncio.Future[None]]:
         """Give up what is queued; its makers must be told."""
-        waiting, self.waiting = self.waiting, []
+        waiting = [*self.waiting, *self._starts.values(), *self._taken]
+        self.waiting, self._starts, self._taken = [], {}, []
         return [submission.done for submission in waiting]
 
     async def commit(self) -> None:
-        """Commit everything queued, as many batches together as touch different rows, in the order they came."""
+        """Commit what is queued (but for starts apart), as many batches together as touch different rows, in order."""
         waiting, self.waiting = self.waiting, []
         while waiting:
             together, waiting = _compatible(waiting)
@@ -58,24 +96,18 @@ class Submissions:
             except Conflict as conflict:
                 loser = next((s for s in together if conflict.key in s.batch.expect), together[0])
                 together.remove(loser)
-                _fail(loser, conflict)
+                loser.fail(conflict)
             except BaseException as error:
                 for submission in together:
-                    _fail(submission, error)
+                    submission.fail(error)
                 if not isinstance(error, Exception):
                     raise
                 return
             else:
                 for submission in together:
                     self._committed(submission, number)
-                    if not submission.done.done():
-                        submission.done.set_result(None)
+                    submission.succeed()
                 return
-
-
-def _fail(submission: Submission, error: BaseException) -> None:
-    if not submission.done.done():
-        submission.done.set_exception(error)
 
 
 def _compatible(waiting: list[Submission]) -> tuple[list[Submission], list[Submission]]:

@@ -30,8 +30,12 @@ def obey(machine: Machine, row: InboxRow) -> None:
             machine.close("terminated", row.name or "terminated")
         case "suspend":
             if record.status in ("running", "pending"):
+                machine.settle()  # what came before is received before: nothing given out may wait outside of a row
+                if record.closed:
+                    return
                 record.status = "suspended"
                 machine.record_changed = True
+                machine.dispatch.clear()
                 machine.note("suspended", name=row.name)
         case "resume":
             wake(machine)

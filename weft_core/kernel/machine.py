@@ -36,6 +36,7 @@ class Machine:
         "abort",
         "activity_count",
         "app",
+        "arrived",
         "codec",
         "consumed",
         "context",
@@ -94,6 +95,7 @@ class Machine:
         self.more = False
         self.activity_count = 0
         self.inbox_next = 1
+        self.arrived: list[InboxRow] = []
         self.dispatch: set[str] = set()
         self.abort: list[tuple[str, str]] = []
         self.moved: dict[str, Fiber | None] = {}
@@ -172,22 +174,18 @@ class Machine:
     # --- facts -----------------------------------------------------------------------------------------------------
 
     def receive(self, rows: Sequence[InboxRow]) -> None:
-        """Rows of the inbox in order of arrival. Rows that were received before are passed over."""
+        """Rows of the inbox in order of arrival, for the next turn. Rows that were received before are passed over."""
         for row in rows:
-            if row.n < self.inbox_next:
-                continue
-            self.inbox_next = row.n + 1
-            if row.kind == "signal":
-                self.signals.setdefault(row.name, deque()).append(row)
-                self.offer(row.name)
-            else:
-                self.consumed.append(row.n)
-                commands.obey(self, row)
+            if row.n >= self.inbox_next:
+                self.inbox_next = row.n + 1
+                self.arrived.append(row)
 
     def advance(self, now: int) -> None:
-        """One turn: fire what is due at `now`, then let every fiber that can move run to its next wait."""
+        """One turn: take in what arrived, fire what is due at `now`, let every fiber that can move run to its next wait."""
         self.now = now
         record = self.record
+        if self.arrived:
+            self._take_in()
         status = record.status
         if status != "running":
             if status != "pending":
@@ -210,6 +208,16 @@ class Machine:
             self._close_ended(root)
 
     # --- turns -----------------------------------------------------------------------------------------------------
+
+    def _take_in(self) -> None:
+        rows, self.arrived = self.arrived, []
+        for row in rows:
+            if row.kind == "signal":
+                self.signals.setdefault(row.name, deque()).append(row)
+                self.offer(row.name)
+            else:
+                self.consumed.append(row.n)
+                commands.obey(self, row)
 
     def _begin_run(self) -> None:
         record = self.record

@@ -118,6 +118,7 @@ def hold_or_settle(machine: Machine, fiber: Fiber, wait: ActivityWait, outcome: 
 def hold(machine: Machine, fiber: Fiber, wait: ActivityWait, outcome: str) -> None:
     """Keep the outcome in the fiber's row: nobody may receive it yet."""
     wait.outcome = outcome
+    machine.dispatch.discard(fiber.id)  # a run that was just read wanted to make the attempt again
     machine.touch(fiber)
 
 

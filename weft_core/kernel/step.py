@@ -38,6 +38,7 @@ def step(machine: Machine, attempt: Attempted, text: str | None, value: Any, now
         or due
         or machine.stored_due
         or machine.queue
+        or machine.arrived
         or machine.record.status != "running"
     ):
         completed(machine, attempt, text, value, now)

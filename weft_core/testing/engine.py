@@ -90,7 +90,7 @@ class TestEngine(Engine):
             self.store, self._url = await open_store(self._url), None
         if self._pump is None:
             await self._acquire(wait=False)
-        self.run_in_background()
+        await super().__aenter__()
         return self
 
     async def settle(self) -> None:

@@ -140,7 +140,7 @@ async def _written(scenario: Scenario, general: bool) -> tuple[dict[str, list[st
     lines, logger = Lines(), logging.getLogger("weft")
     logger.addHandler(lines)
     logger.setLevel(logging.INFO)
-    with mock.patch("weft_core.engine.pump.step", step), park:
+    with mock.patch("weft_core.engine.turns.step", step), park:
         async with TestEngine(scenario.app(Ledger()), store=store) as engine:
             await scenario.script(engine)
             ended = [await outcome(engine, run_id) for run_id in scenario.runs]

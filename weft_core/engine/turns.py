@@ -1,0 +1,150 @@
+"""The turns of one round and the one batch they share.
+
+A run that is new makes its first turn before anything of it is written: its start and the turn are one commit. When it
+turns out not to be new, nothing was written, and the starts of the round are committed by themselves.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from weft_core.engine.activities import Attempt
+from weft_core.engine.attempts import Facts, deliver
+from weft_core.engine.loader import Loaded, refresh_inbox
+from weft_core.engine.parking import fenced
+from weft_core.engine.residents import Residents
+from weft_core.engine.rows import add_changes
+from weft_core.engine.submissions import Submission, Submissions
+from weft_core.errors import Conflict, StoreError, WeftError
+from weft_core.kernel.step import step
+from weft_core.kernel.writing import changes
+from weft_core.store import keys
+from weft_core.store.port import Batch, Store
+
+log = logging.getLogger("weft")
+NO_FACTS: Facts = []
+
+CONFLICT_RETRIES_MAX = 100
+"""How often a round is made again because clients wrote to its runs at the same moment."""
+
+
+class Turns:
+    """The runs that have moved in this round, and what they want written.
+
+    `problems`: those that could not, with what is wrong; they are to be parked.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        runs: Residents,
+        submissions: Submissions,
+        commit: Callable[[Batch], Awaitable[int]],
+        owner_version: int,
+    ) -> None:
+        self.made: list[Loaded] = []
+        self.problems: list[tuple[str, WeftError]] = []
+        self.batch = Batch(expect={keys.OWNER: owner_version})
+        self._store = store
+        self._runs = runs
+        self._submissions = submissions
+        self._commit = commit
+        self._owner_version = owner_version
+
+    def move(self, loaded: Loaded, facts: Facts, now: int) -> None:
+        """Give a run its facts, let it move and add what it wants written."""
+        if self._moved(loaded, facts, now):
+            self.made.append(loaded)
+
+    def _moved(self, loaded: Loaded, facts: Facts, now: int) -> bool:
+        machine = loaded.machine
+        try:
+            if type(facts) is Attempt and facts.ok and loaded.ready_version:
+                row = step(machine, facts, facts.text, facts.value, now)
+                if row is not None:
+                    fiber_id = facts.fiber_id
+                    self.batch.put[loaded.keys.fiber + fiber_id] = row
+                    loaded.turn = fiber_id
+                    return True
+            else:
+                deliver(machine, facts, now)
+                machine.advance(now)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except Exception as error:
+            if not isinstance(error, WeftError):
+                log.exception("run %s: the engine itself failed; the run is parked", loaded.keys.run_id)
+            problem = error if isinstance(error, WeftError) else WeftError(f"{type(error).__name__}: {error}")
+            self.problems.append((loaded.keys.run_id, problem))
+            return False
+        self._add_changes(loaded)
+        return True
+
+    def begin(self, start: Submission, now: int) -> None:
+        """Let a new run make its first turn. If it cannot, it is started the longer way, and there is a run to park."""
+        if start.run_id in self._runs:  # it is not new, and perhaps among those that have moved
+            self._submissions.give_back([start])
+            return
+        try:
+            loaded = self._runs.begin(start)
+            loaded.machine.advance(now)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except Exception:
+            self._submissions.give_back([start])
+            return
+        self._add_changes(loaded)
+        self.made.append(loaded)
+
+    async def commit(self, now: int) -> int:
+        """Commit all turns together; the commit's number. Raises `StoreOwned` when the engine has been replaced."""
+        for _ in range(CONFLICT_RETRIES_MAX):
+            try:
+                return await self._commit(self.batch) if self.batch else 0
+            except Conflict as conflict:
+                if conflict.key == keys.OWNER:
+                    raise fenced() from conflict
+                stale = self._touching(conflict.key)
+                if stale is None:
+                    raise
+                self.batch = Batch(expect={keys.OWNER: self._owner_version})
+                if stale.start is not None:
+                    self._begin_apart()
+                else:
+                    await refresh_inbox(self._store, stale)
+                    if not self._moved(stale, NO_FACTS, now):
+                        self.made.remove(stale)
+                for loaded in self.made:
+                    if loaded is not stale:
+                        self._add_changes(loaded)
+        raise StoreError(f"clients changed the same runs {CONFLICT_RETRIES_MAX} times during one round")
+
+    def fail_starts(self, error: BaseException) -> None:
+        """Nothing of the new runs is known to be durable: tell those who started them."""
+        for loaded in self.made:
+            if loaded.start is not None:
+                loaded.machine.forget()
+                loaded.start.fail(error)
+
+    def _touching(self, key: str) -> Loaded | None:
+        for loaded in self.made:
+            if key in (loaded.keys.ready, loaded.keys.seq) or (loaded.start is not None and key == loaded.keys.run):
+                return loaded
+        return None
+
+    def _begin_apart(self) -> None:
+        """One of the new runs is not new: who has which id is found out in commits of the starts alone."""
+        for loaded in self.made:
+            if loaded.start is not None:
+                loaded.machine.forget()
+                self._submissions.give_back([loaded.start])
+        self.made = [loaded for loaded in self.made if loaded.start is None]
+
+    def _add_changes(self, loaded: Loaded) -> None:
+        """Add all that a run wants written to the batch."""
+        batch = self.batch
+        if loaded.start is not None:
+            batch.expect.update(loaded.start.batch.expect)
+        loaded.turn = change = changes(loaded.machine)
+        add_changes(batch, loaded.keys, change, ready_version=loaded.ready_version, seq_version=loaded.seq_version)
