@@ -186,6 +186,8 @@ class Client:
         """
         name, version = self._workflow(workflow)
         run_id = os.urandom(10).hex() if id is None else keys.check_run_id(id)
+        if if_exists not in ("use", "fail", "restart_if_closed"):
+            raise DeclarationError(f"if_exists is 'use', 'fail' or 'restart_if_closed', not {if_exists!r}")
         if start_at is not None and start_after is not None:
             raise DeclarationError("give start_at or start_after, not both")
         now = self._now_ms()
@@ -211,8 +213,11 @@ class Client:
                 if row is None:
                     batch.expect = {run_key: 0}
                     continue
-                if not self._existing(RunRecord.from_json(row.value), record, if_exists):
+                found = RunRecord.from_json(row.value)
+                if not self._existing(found, record, if_exists):
                     return RunHandle(self, run_id)
+                record.execution = found.execution + 1
+                batch.put[run_key] = record.to_json()
                 batch.expect = {run_key: row.version}
                 batch.delete_range = [(p, keys.prefix_end(p)) for p in (keys.histories(run_id), keys.seens(run_id))]
                 batch.delete = {keys.state(run_id)}
@@ -377,7 +382,13 @@ class Client:
                     f"run {record.id!r} passed its workflow's timeout", run_id=record.id, status="timed_out"
                 )
             case "failed" if record.error is not None:
-                raise self.app.codec.decode_error(record.error)
+                error = self.app.codec.decode_error(record.error)
+                if isinstance(error, Exception):
+                    raise error
+                # Raised here, a CancelledError or SystemExit would be taken for the caller's own.
+                raise RunFailed(
+                    f"run {record.id!r} failed: {type(error).__name__}: {error}", run_id=record.id
+                ) from error
             case _:
                 problem = record.problem or {}
                 raise RunFailed(

@@ -6,6 +6,7 @@
 import { WeftError } from "./errors.js";
 
 const INBOX_DIGITS = 12;
+const DUE_DIGITS = 15;
 /** Characters in one quoted component, so that a key holds two of them. */
 export const COMPONENT_LENGTH_MAX = 1_200;
 /** Characters (not UTF-16 units) in a run id; see `checkRunId`. */
@@ -131,5 +132,10 @@ export const inbox = (runId: string, n: number): string => inboxes(runId) + Stri
 export const seen = (runId: string, signalId: string): string => `seen/${quote(runId)}/${quote(signalId)}`;
 export const seens = (runId: string): string => `seen/${quote(runId)}/`;
 export const ready = (runId: string): string => `ready/${quote(runId)}`;
+export const timer = (due: number, runId: string, fiberId: string): string => {
+  const sign = due < 0 ? "-" : "";
+  const digits = String(Math.abs(due)).padStart(DUE_DIGITS - sign.length, "0");
+  return `timer/${sign}${digits}/${quote(runId)}/${quote(fiberId)}`;
+};
 export const histories = (runId: string): string => `history/${quote(runId)}/`;
 export const unit = (digest: string): string => `unit/${digest}`;

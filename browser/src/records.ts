@@ -41,6 +41,8 @@ export interface RunRecord {
   readonly error?: unknown;
   readonly problem?: { readonly code: string; readonly message: string };
   readonly history_count?: number;
+  /** Which run of this id it is, when it is not the first. */
+  readonly execution?: number;
 }
 
 /** One frame of a waiting stack: function, line, and the live variables as stored. */
@@ -87,11 +89,13 @@ export function newRunRecord(facts: {
   input: string;
   created_at: number;
   start_at: number | undefined;
+  execution?: number;
 }): string {
   const start = facts.start_at === undefined ? "" : `,"start_at":${facts.start_at}`;
+  const execution = facts.execution === undefined ? "" : `,"execution":${facts.execution}`;
   return (
     `{"id":${text(facts.id)},"workflow":${text(facts.workflow)},"version":${text(facts.version)},` +
-    `"status":"pending","input":${facts.input},"created_at":${facts.created_at}${start}}`
+    `"status":"pending","input":${facts.input},"created_at":${facts.created_at}${start}${execution}}`
   );
 }
 

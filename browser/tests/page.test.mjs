@@ -70,3 +70,29 @@ test("an id that no run can have is refused at the start and not found anywhere 
   await assert.rejects(runs.send(store, impossible, "signal"), { code: "run_not_found" });
   await assert.rejects(runs.send(store, "a-1", "signal", { id: impossible }), { code: "declaration" });
 });
+
+test("a start that is to wait sets its timer, as Python's client does", async () => {
+  const other = await openStore("delayed");
+  const at = new Date(1_700_000_000_000);
+  await runs.start(other, "order", [], { id: "later", startAt: at });
+  const found = (await other.scan("timer/", "timer0")).map((row) => row.key);
+  assert.deepEqual(found, [keys.timer(at.getTime(), "later", "")]);
+  await assert.rejects(runs.start(other, "order", [], { startAt: new Date("?") }), { code: "declaration" });
+  await other.close();
+});
+
+test("an id that is used again counts its executions", async () => {
+  const other = await openStore("again");
+  const ended = { id: "o", workflow: "order", version: "1", status: "completed", input: [[], {}], created_at: 5 };
+  for (const [before, after] of [
+    [undefined, 2],
+    [2, 3],
+  ]) {
+    await other.commit({ put: { [keys.run("o")]: JSON.stringify({ ...ended, execution: before }) } });
+    await runs.start(other, "order", [1], { id: "o", ifExists: "restart_if_closed" });
+    const row = (await other.get([keys.run("o")])).get(keys.run("o"));
+    const { status, execution, input } = JSON.parse(row.value);
+    assert.deepEqual({ status, execution, input }, { status: "pending", execution: after, input: [[1], {}] });
+  }
+  await other.close();
+});

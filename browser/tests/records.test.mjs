@@ -70,12 +70,14 @@ test("every kind of key is the one that Python makes", () => {
     `from weft_core.store import keys
 print(json.dumps([[keys.run(t), keys.fibers(t), keys.state(t), keys.values(t), keys.seq(t), keys.inboxes(t),
     keys.inbox(t, 7), keys.seen(t, t), keys.seens(t), keys.ready(t), keys.histories(t), keys.unit("ab"),
+    keys.timer(0, t, ""), keys.timer(1_700_000_000_000, t, "0.1"), keys.timer(-5, t, t),
     keys.prefix_end("run/"), keys.after("run/x")] for t in told]))`,
     NAMES,
   );
   const made = NAMES.map((t) => [
     ...[keys.run(t), keys.fibers(t), keys.state(t), keys.values(t), keys.seq(t), keys.inboxes(t)],
     ...[keys.inbox(t, 7), keys.seen(t, t), keys.seens(t), keys.ready(t), keys.histories(t), keys.unit("ab")],
+    ...[keys.timer(0, t, ""), keys.timer(1_700_000_000_000, t, "0.1"), keys.timer(-5, t, t)],
     ...[keys.prefixEnd("run/"), keys.after("run/x")],
   ]);
   assert.deepEqual(made, expected);
@@ -91,6 +93,7 @@ record = RunRecord(**facts, status="pending", input=dump([[name], {}]))
 rows = [InboxRow(n=1, kind="signal", name=name, payload=dump({"a": name}), id=i, at=5) for i in (None, name)]
 delayed = RunRecord(**facts, status="pending", input=dump([[], {}]))
 delayed.start_at = 9
+delayed.execution = 3
 print(json.dumps([record.to_json(), *(row.to_json() for row in rows), delayed.to_json()]))`,
       [name, facts],
     );
@@ -102,7 +105,7 @@ print(json.dumps([record.to_json(), *(row.to_json() for row in rows), delayed.to
         records.newRunRecord({ ...facts, input, start_at: undefined }),
         records.inboxRow("signal", name, payload, undefined, 5),
         records.inboxRow("signal", name, payload, name, 5),
-        records.newRunRecord({ ...facts, input: empty, start_at: 9 }),
+        records.newRunRecord({ ...facts, input: empty, start_at: 9, execution: 3 }),
       ],
       expected,
     );

@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 from weft_core.cli.exits import Exit, RunEnded, UsageProblem, explain
@@ -16,7 +17,7 @@ from weft_core.cli.output import Output
 from weft_core.cli.progress import follow
 from weft_core.client import RunHandle
 from weft_core.engine.engine import Engine
-from weft_core.errors import DeclarationError, WeftError
+from weft_core.errors import DeclarationError, RunClosed, WeftError
 
 
 def run_command(options: argparse.Namespace, output: Output) -> int:
@@ -55,7 +56,8 @@ def resume_command(options: argparse.Namespace, output: Output) -> int:
                 if info.closed_at is None and (options.runs or info.problem is not None):
                     # Somebody put it aside, or it was parked: being asked for, it is taken up again. An order to
                     # suspend that no engine has read yet does not show in the status, so whoever is named gets this.
-                    await run.resume()
+                    with suppress(RunClosed):  # the engine is at work already: it may have ended this moment
+                        await run.resume()
             return await _see_through(engine, runs, options, output)
 
     return _until_interrupted(do())

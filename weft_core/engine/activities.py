@@ -109,6 +109,10 @@ class Attempt:
             self._details = wait.details
         host = self._reports.host
         self._loop = loop
+        if wait.total_until is not None and host.now_ms() >= wait.total_until:
+            total_s = (wait.total_timeout_ms or 0) / 1000
+            self._failed(ActivityTimeout(f"activity {wait.activity!r} did not succeed within {total_s:g} s"))
+            return  # it fell due while nothing ran
         task = host.spawn(self._run(), contextvars.copy_context(), loop)
         if self.reported:
             return
@@ -147,7 +151,7 @@ class Attempt:
         except CheckpointError as error:
             error.non_retryable = True  # type: ignore[attr-defined]  # it did its work; its result cannot be kept
             self._failed(error)
-        except (KeyboardInterrupt, SystemExit):
+        except KeyboardInterrupt:
             raise
         except asyncio.CancelledError as error:
             if self.task is not None and self.reported:
@@ -184,7 +188,7 @@ class Attempt:
     def heartbeat(self, details: Any) -> None:
         """See `ActivityInfo.heartbeat`."""
         text = self._reports.codec.encode(details, what="heartbeat details")
-        if self._reports.host.threads:
+        if asyncio._get_running_loop() is not self._loop:
             self._loop.call_soon_threadsafe(self._beaten, text)
         else:
             self._beaten(text)

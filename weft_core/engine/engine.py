@@ -146,8 +146,8 @@ class Engine(Client):
                 await task
             except asyncio.CancelledError:
                 pass
-            except WeftError:
-                pass  # those who waited for something have been told
+            except Exception:
+                pass  # it was logged, and those who waited for something have been told
         else:
             pump.forget_all()
 

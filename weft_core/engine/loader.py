@@ -171,12 +171,15 @@ async def pin_code(store: Store, app: App, fibers: dict[str, str]) -> None:
             from weft_core.resume import compile_source
 
             old = parse(rows[keys.unit(digest)].value, "unit row")
-            app.registry.add_unit(
-                compile_source(
-                    old["source"],
-                    name=name,
-                    filename=old["filename"],
-                    first_line=old["first_line"],
-                    like=current,
-                )
-            )
+            try:
+                text, filename, line = str(old["source"]), str(old["filename"]), int(old["first_line"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise DecodeError(f"the kept source of {name!r} is damaged: {error!r}") from error
+            try:
+                unit = compile_source(text, name=name, filename=filename, first_line=line, like=current)
+            except Exception as error:
+                raise CodeChanged(
+                    f"the run waits in an earlier version of {name!r} that this Python cannot compile "
+                    f"({type(error).__name__}: {error}); resume it with the Python it was started on, or terminate it"
+                ) from error
+            app.registry.add_unit(unit)

@@ -20,9 +20,9 @@ from weft_core.engine.loader import Loaded, refresh_inbox
 from weft_core.engine.parking import Parking
 from weft_core.engine.residents import Residents
 from weft_core.engine.submissions import Submission, Submissions
-from weft_core.engine.turns import NO_FACTS, Turns
+from weft_core.engine.turns import NO_FACTS, Turns, engine_failed
 from weft_core.engine.waiters import Waiters
-from weft_core.errors import Conflict, StoreError, StoreOwned, WeftError
+from weft_core.errors import Conflict, StoreError, StoreOwned, UnknownActivity, WeftError
 from weft_core.kernel.changes import Changes
 from weft_core.kernel.records import RunRecord
 from weft_core.kernel.step import stepped
@@ -171,7 +171,7 @@ class Pump:
         try:
             while not self._closing:
                 now = self.host.now_ms()
-                if now - yielded > YIELD_AFTER_MS:
+                if not 0 <= now - yielded <= YIELD_AFTER_MS:  # a clock may be set back
                     await asyncio.sleep(0)
                     now = yielded = self.host.now_ms()
                 try:
@@ -193,6 +193,8 @@ class Pump:
                 self._wake.clear()
         except BaseException as error:
             self.failure = error
+            if isinstance(error, Exception) and not isinstance(error, WeftError):
+                log.exception("the engine stops: it failed itself")
             raise
         finally:
             self.running = False
@@ -242,7 +244,7 @@ class Pump:
             for start in self._submissions.take_starts(ROUND_RUNS_MAX):
                 turns.begin(start, now)
             number = await turns.commit(now)
-            self._after_commit(turns.made, number)
+            self._after_commit(turns.made, number, turns.problems)
             for problem in turns.problems:
                 await self._park(*problem)
         except StoreError as error:
@@ -282,8 +284,8 @@ class Pump:
             loaded = await self._runs.bring(run_id)
         except StoreError:
             raise
-        except WeftError as error:
-            await self._park(run_id, error)
+        except Exception as error:
+            await self._park(run_id, engine_failed(run_id, error))
             return None
         if loaded is None:
             await self.parking.clear_ready(run_id)
@@ -307,8 +309,11 @@ class Pump:
         finally:
             self._committing = False
 
-    def _after_commit(self, turns: list[Loaded], number: int) -> None:
-        """What follows from turns that are durable: attempts start, waiters hear, runs that wait may leave memory."""
+    def _after_commit(self, turns: list[Loaded], number: int, problems: list[tuple[str, WeftError]]) -> None:
+        """What follows from turns that are durable: attempts start, waiters hear, runs that wait may leave memory.
+
+        Runs whose attempts cannot be made (the app has no such activity any more) are added to `problems`.
+        """
         start, closing, evict = self._attempts.start, self._closing, self.evict
         loop = asyncio.get_running_loop()
         for loaded in turns:
@@ -320,7 +325,10 @@ class Pump:
                     self._runs.forget(run_id)
                 wait = machine.fibers[turn].wait
                 if not closing and type(wait) is ActivityWait:  # a loop that stops begins nothing
-                    start(run_id, turn, wait, loop)
+                    try:
+                        start(run_id, turn, wait, loop)
+                    except UnknownActivity as error:
+                        problems.append((run_id, error))
                 continue
             assert isinstance(turn, Changes)
             if loaded.start is not None:
@@ -328,8 +336,11 @@ class Pump:
                 loaded.start.succeed()
                 loaded.start = None
             if self._settle(loaded, turn, number) and not closing:
-                for fiber_id, wait in turn.dispatch:
-                    start(run_id, fiber_id, wait, loop)
+                try:
+                    for fiber_id, wait in turn.dispatch:
+                        start(run_id, fiber_id, wait, loop)
+                except UnknownActivity as error:
+                    problems.append((run_id, error))
 
     def _settle(self, loaded: Loaded, change: Changes, number: int) -> bool:
         """What follows from durable changes, but for starting attempts. Whether the run is still open."""

@@ -40,7 +40,7 @@ class Residents:
     def begin(self, start: Submission) -> Loaded:
         """A run whose start is not committed yet; `add` it when it is. Raises `UnknownWorkflow`."""
         assert start.new is not None
-        loaded = self._fresh(start.new, 0)
+        loaded = self._fresh(start.new.copy(), 0)  # the client's own stays as it gave it
         loaded.start = start
         return loaded
 

@@ -72,9 +72,7 @@ class Submissions:
 
     def give_back(self, starts: Iterable[Submission]) -> None:
         """Take starts back: they are committed by themselves, before their runs move."""
-        for submission in starts:
-            submission.new = None  # that record has moved on; the run is read when its turn comes
-            self.waiting.append(submission)
+        self.waiting += starts
 
     def withdraw(self) -> list[asyncio.Future[None]]:
         """Give up what is queued; its makers must be told."""

@@ -29,6 +29,14 @@ CONFLICT_RETRIES_MAX = 100
 """How often a round is made again because clients wrote to its runs at the same moment."""
 
 
+def engine_failed(run_id: str, error: Exception) -> WeftError:
+    """Why a run is parked: the error itself, or one that says that the engine, not the run, was wrong."""
+    if isinstance(error, WeftError):
+        return error
+    log.error("run %s: the engine itself failed; the run is parked", run_id, exc_info=error)
+    return WeftError(f"{type(error).__name__}: {error}")
+
+
 class Turns:
     """The runs that have moved in this round, and what they want written.
 
@@ -73,10 +81,7 @@ class Turns:
         except (KeyboardInterrupt, SystemExit):
             raise
         except Exception as error:
-            if not isinstance(error, WeftError):
-                log.exception("run %s: the engine itself failed; the run is parked", loaded.keys.run_id)
-            problem = error if isinstance(error, WeftError) else WeftError(f"{type(error).__name__}: {error}")
-            self.problems.append((loaded.keys.run_id, problem))
+            self.problems.append((loaded.keys.run_id, engine_failed(loaded.keys.run_id, error)))
             return False
         self._add_changes(loaded)
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weft_core.errors import DeclarationError
-from weft_core.kernel.context import Task
+from weft_core.kernel.context import Task, tasks_of
 from weft_core.kernel.fibers import Fiber
 from weft_core.kernel.operations import Branches, Join, MapItems, RunActivity, Sleep, WaitForSignal
 from weft_core.kernel.waits import ActivityWait, BranchWait, JoinWait, SignalWait, SleepWait, Wait
@@ -53,7 +53,7 @@ def wait_for(machine: Machine, fiber: Fiber, operation: Operation[Any], made: li
             return wait
         case Join() | Task():
             task = operation.task if isinstance(operation, Join) else operation
-            return JoinWait(fiber_id=task.id)
+            return JoinWait(fiber_id=task.id, known=task.outcome)
         case _:
             raise DeclarationError(f"{type(operation).__name__} cannot be a branch; await it in the workflow itself")
 
@@ -78,6 +78,9 @@ def activity_wait(machine: Machine, fiber: Fiber, operation: RunActivity) -> Act
             total_ms = options.total_timeout_ms
         if options.key is not None:
             wait.key = options.key
+    if machine.record.execution > 1 and wait.key is None:
+        # What an earlier run of this id did was something else: an outside system must not take this for it.
+        wait.key = f"{machine.record.id}#{machine.record.execution}/{wait.operation_id}"
     if timeout_ms is not None:
         wait.timeout_ms = timeout_ms
     if total_ms is not None:
@@ -102,6 +105,7 @@ def encode_call(machine: Machine, child: Fiber, call: Any) -> None:
     encoded = child.encoder.encode(capture(call))
     machine.large.keep(child, encoded)
     child.frames = encoded.text
+    tasks_of().share(machine, encoded.text)
     drop(call)
 
 

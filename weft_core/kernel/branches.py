@@ -53,6 +53,8 @@ def register(machine: Machine, fiber: Fiber) -> None:
             machine.offer(wait.name)
         case BranchWait() as wait:
             open_branches(machine, fiber, wait)
+        case JoinWait(known=str(outcome)):
+            machine.move(fiber, "outcome", outcome)
         case JoinWait() as wait:
             machine.joiners.setdefault(wait.fiber_id, []).append(fiber)
             target = machine.fibers.get(wait.fiber_id)
@@ -103,6 +105,7 @@ def open_branches(machine: Machine, parent: Fiber, wait: BranchWait) -> None:
     wait.waiting.reverse()
     if wait.stopping:
         drop_unbegun(machine, wait)
+        wait.left = running  # those that had not begun when it was stopped are gone
     if wait.left == 0:
         complete(machine, parent, wait)
         return
@@ -199,12 +202,13 @@ def remove(machine: Machine, fiber_id: str) -> None:
 
 
 def deliver_join(machine: Machine, fiber_id: str) -> None:
-    """Give a background branch's outcome to those who wait for it; its row is then no longer needed."""
+    """Give a background branch's outcome to those who wait for it. Its row goes when nobody can ask again."""
     joiners = machine.joiners.get(fiber_id)
     if not joiners:
         return
     target = machine.fibers.get(fiber_id)
     del machine.joiners[fiber_id]
+    received = False
     for fiber in joiners:
         wait = fiber.wait
         assert isinstance(wait, JoinWait)
@@ -219,7 +223,8 @@ def deliver_join(machine: Machine, fiber_id: str) -> None:
         else:
             assert target.outcome is not None
             machine.move(fiber, "joined", (fiber_id, target.outcome))
-    if target is not None:
+            received = True
+    if target is not None and received and not target.shared:
         remove(machine, fiber_id)
 
 
@@ -228,6 +233,9 @@ def interrupt(machine: Machine, fiber: Fiber, why: Interrupt) -> None:
     if fiber.outcome is not None:
         return
     if fiber.queued:
+        if isinstance(fiber.wait, BranchWait):
+            for child_id in child_ids(fiber, fiber.wait):
+                remove(machine, child_id)
         machine.finish_cancelled(fiber, why)
         return
     wait = fiber.wait

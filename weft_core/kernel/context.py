@@ -149,8 +149,8 @@ class Context:
 
     @property
     def attempt(self) -> int:
-        """Which execution of this id this is, from 1."""
-        return 1
+        """Which execution of this id this is, from 1: one more with each `if_exists="restart_if_closed"`."""
+        return self._machine.record.execution
 
     @property
     def started_at(self) -> datetime:

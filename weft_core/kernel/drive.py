@@ -58,8 +58,8 @@ def go_on(
             except StopIteration as stop:
                 machine.finish_value(fiber, stop.value)
                 return False
-            except (KeyboardInterrupt, SystemExit, GeneratorExit):
-                raise
+            except KeyboardInterrupt:
+                raise  # somebody wants this process to end; the run knows nothing of it
             except BaseException as raised:
                 machine.finish_error(fiber, raised)
                 return False
@@ -103,6 +103,7 @@ def _park_plain(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, A
         or machine.interrupt_next
         or fiber.values
         or machine.state_text != "{}"
+        or machine.record.execution > 1
     ):
         return False
     args = machine.codec.encode_atoms(operation.args)

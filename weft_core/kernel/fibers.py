@@ -32,7 +32,8 @@ class Fiber:
     `frames` is the text of its call stack, None for a branch that is a bare operation. `coroutine` is that stack as a
     live object, made from the text when the fiber has to move. `outcome` is `{"ok": …}` or `{"error": …}` as text once
     it ended. `count` numbers its operations and children. `task` marks a background branch, `queued` one that waits for
-    a free slot and has not begun, `stopped` a background branch that the end of the run has cancelled. `entries` is the
+    a free slot and has not begun, `stopped` a background branch that the end of the run has cancelled, `shared` one whose
+    handle other fibers hold too. `entries` is the
     text of those of the run's history that ride in this row.
     """
 
@@ -48,6 +49,7 @@ class Fiber:
         "parent_id",
         "queued",
         "scopes",
+        "shared",
         "stopped",
         "task",
         "values",
@@ -70,6 +72,7 @@ class Fiber:
         self.task = task
         self.queued = False
         self.stopped = False
+        self.shared = False
 
     def next_number(self) -> int:
         self.count += 1
@@ -98,6 +101,8 @@ class Fiber:
             text += ',"task":true'
         if self.queued:
             text += ',"queued":true'
+        if self.shared:
+            text += ',"shared":true'
         if self.stopped:
             text += ',"stopped":true'
         if self.outcome is not None:
@@ -121,6 +126,7 @@ class Fiber:
             fiber.count = int(raw["n"])
             fiber.queued = bool(raw.get("queued", False))
             fiber.stopped = bool(raw.get("stopped", False))
+            fiber.shared = bool(raw.get("shared", False))
             fiber.entries = BETWEEN.join([dump(entry) for entry in raw.get("e", ())])
             history.loaded(int(raw["h"]), int(raw["c"]))
             if "done" in raw:

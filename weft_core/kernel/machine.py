@@ -57,6 +57,7 @@ class Machine:
         "moved",
         "new_tasks",
         "now",
+        "offers",
         "patient",
         "queue",
         "record",
@@ -86,6 +87,7 @@ class Machine:
         self.queue: list[tuple[Fiber, str, Any]] = []
         self.current: Fiber | None = None
         self.signals: dict[str, deque[InboxRow]] = {}
+        self.offers: dict[str, None] = {}
         self.signal_waiters: dict[str, list[Fiber]] = {}
         self.signal_order = 0
         self.joiners: dict[str, list[Fiber]] = {}
@@ -193,6 +195,8 @@ class Machine:
             if record.start_at is not None and now < record.start_at and record.cancel_reason is None:
                 return  # the client that started it has set its timer
             self._begin_run()
+        if self.offers:
+            self._drain()  # a signal that is there wins over a time limit that is over
         if self.due:
             timers.fire(self)
         self.settle()
@@ -201,7 +205,7 @@ class Machine:
         """Let everything that can move move; end the run when its root has ended."""
         if self.new_tasks:
             tasks.begin_new(self)
-        if self.queue:
+        if self.queue or self.offers:
             self._drain()
         root = self.fibers.get(ROOT)
         if root is not None and root.outcome is not None:
@@ -246,7 +250,10 @@ class Machine:
         self.queue.append((root, "value", None))
 
     def _drain(self) -> None:
-        while self.queue:
+        while self.queue or self.offers:
+            if not self.queue:
+                self._give_signal()
+                continue
             moving, self.queue = self.queue, []
             for fiber, kind, payload in moving:
                 drive(self, fiber, kind, payload)
@@ -332,19 +339,23 @@ class Machine:
             fiber.coroutine = None
 
     def offer(self, name: str) -> None:
-        """Give buffered signals of a name to the fibers that wait for it, both first come, first served."""
-        waiters = self.signal_waiters.get(name)
-        rows = self.signals.get(name)
-        if self.record.status == "suspended":
+        """Have buffered signals of a name given to the fibers that wait for it, both first come, first served."""
+        if name in self.signals and self.signal_waiters.get(name) and self.record.status != "suspended":
+            self.offers[name] = None
+
+    def _give_signal(self) -> None:
+        """Give one signal to one fiber. What that does may change who else waits: the losers of a race consume nothing."""
+        name = next(iter(self.offers))
+        waiters, rows = self.signal_waiters.get(name), self.signals.get(name)
+        if not waiters or not rows:
+            del self.offers[name]
             return
-        while waiters and rows:
-            fiber = waiters.pop(0)
-            row = rows.popleft()
-            self.consumed.append(row.n)
-            self.note("signal_received", name=name, fiber=fiber.id)
-            self.move(fiber, "value", row.payload)
-        if rows is not None and not rows:
+        fiber, row = waiters.pop(0), rows.popleft()
+        if not rows:
             del self.signals[name]
+        self.consumed.append(row.n)
+        self.note("signal_received", name=name, fiber=fiber.id)
+        self.move(fiber, "value", row.payload)
 
     def settle_activity(self, fiber: Fiber, kind: str, payload: Any) -> None:
         """An activity has its result (kind "value" or "atom") or its outcome; the fiber moves."""
@@ -357,14 +368,17 @@ class Machine:
         """The fiber returned. A value that cannot be stored is an error of the fiber instead."""
         try:
             text = self.codec.encode(value, what="return value")
-            if fiber.id == ROOT:
-                self.encode_state()
+            self.encode_state()
         except CheckpointError as error:
             self.finish_error(fiber, error)
             return
         self.finish_outcome(fiber, f'{{"ok":{text}}}')
 
     def finish_error(self, fiber: Fiber, error: BaseException) -> None:
+        try:
+            self.encode_state()
+        except CheckpointError:
+            pass  # the error says more; the state stays as it was
         mark = ',"cancelled":true' if isinstance(error, Cancelled) else ""
         self.finish_outcome(fiber, f'{{"error":{self.codec.encode_error(error)}{mark}}}')
 
@@ -396,6 +410,7 @@ class Machine:
     def encode_state(self) -> None:
         if self.state or self.state_text != "{}":
             self.state_text = self.codec.encode(self.state, what="ctx.state")
+            tasks.share(self, self.state_text)
 
     def find_unit(self, name: str) -> resume.Unit:
         """A resumable function of the app by name, for the branches of a map."""

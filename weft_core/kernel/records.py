@@ -70,7 +70,10 @@ def quoted(name: str) -> str:
 
 
 class RunRecord:
-    """One run, as clients list it. `input`, `result` and `error` hold codec text; instants are ms since 1970."""
+    """One run, as clients list it. `input`, `result` and `error` hold codec text; instants are ms since 1970.
+
+    `execution` counts the runs that this id has had.
+    """
 
     start_at: int | None = None
     started_at: int | None = None
@@ -82,6 +85,7 @@ class RunRecord:
     error: str | None = None
     problem: dict[str, str] | None = None
     history_count: int = 0
+    execution: int = 1
 
     def __init__(self, *, id: str, workflow: str, version: str, status: Status, input: str, created_at: int) -> None:
         self.id = id
@@ -94,6 +98,12 @@ class RunRecord:
     @property
     def closed(self) -> bool:
         return self.status in CLOSED
+
+    def copy(self) -> RunRecord:
+        """Another record that says the same."""
+        made = RunRecord.__new__(RunRecord)
+        made.__dict__.update(self.__dict__)
+        return made
 
     def to_json(self) -> str:
         parts = [
@@ -118,6 +128,8 @@ class RunRecord:
             parts.append(f'"error":{self.error}')
         if self.problem is not None:
             parts.append(f'"problem":{dump(self.problem)}')
+        if self.execution > 1:
+            parts.append(f'"execution":{self.execution}')
         if self.history_count:
             parts.append(f'"history_count":{self.history_count}')
         return ",".join(parts) + "}"
@@ -146,6 +158,7 @@ class RunRecord:
             record.result = dump(raw["result"]) if "result" in raw else None
             record.error = dump(raw["error"]) if "error" in raw else None
             record.problem = raw.get("problem")
+            record.execution = int(raw.get("execution", 1))
             record.history_count = int(raw.get("history_count", 0))
             return record
         except (KeyError, TypeError, ValueError) as error:

@@ -82,7 +82,7 @@ def failed(machine: Machine, attempted: Attempted, error: str, live: BaseExcepti
         )
         timeout.__cause__ = raised
         raised = timeout
-    text = f"{type(raised).__name__}: {raised}"[:ERROR_TEXT_MAX]
+    text = f"{type(raised).__name__}: {_said(raised)}"[:ERROR_TEXT_MAX]
     if retry_at is not None:
         machine.note("activity_retried", name=wait.activity, fiber=fiber_id, attempt=attempt, error=text)
         wait.attempt += 1
@@ -120,6 +120,13 @@ def hold(machine: Machine, fiber: Fiber, wait: ActivityWait, outcome: str) -> No
     wait.outcome = outcome
     machine.dispatch.discard(fiber.id)  # a run that was just read wanted to make the attempt again
     machine.touch(fiber)
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:  # it may need what could not be stored with it
+        return f"(its text cannot be made: {type(broken).__name__})"
 
 
 def _retry_at(machine: Machine, wait: ActivityWait, raised: BaseException, now: int) -> int | None:

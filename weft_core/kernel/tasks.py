@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from weft_core.kernel.machine import Machine
 
 
+_HANDLE = '"weft.Task"'
+
+
 def start(machine: Machine, branch: Any) -> Task:
     """Make a background branch of the fiber that is running. It begins when that fiber waits next."""
     check_branch(branch)
@@ -67,6 +70,16 @@ def done(machine: Machine, fiber_id: str) -> bool:
     """Whether a background branch has ended."""
     fiber = machine.fibers.get(fiber_id)
     return fiber is None or fiber.outcome is not None
+
+
+def share(machine: Machine, text: str) -> None:
+    """A stored text that may hold copies of handles: whoever reads them asks for the outcome when others have had it."""
+    if _HANDLE not in text:
+        return
+    for fiber in machine.fibers.values():
+        if fiber.task and not fiber.shared and f'"{fiber.id}"' in text:
+            fiber.shared = True
+            machine.touch(fiber)
 
 
 def remember(machine: Machine, fiber_id: str, outcome: str) -> None:

@@ -221,13 +221,14 @@ class BranchWait:
 
 
 class JoinWait:
-    """Waiting for a background branch."""
+    """Waiting for a background branch. `known`: its outcome, when it was received before."""
 
-    __slots__ = ("fiber_id", "interrupt")
+    __slots__ = ("fiber_id", "interrupt", "known")
 
-    def __init__(self, *, fiber_id: str, interrupt: Interrupt | None = None) -> None:
+    def __init__(self, *, fiber_id: str, interrupt: Interrupt | None = None, known: str | None = None) -> None:
         self.fiber_id = fiber_id
         self.interrupt = interrupt
+        self.known = known
 
     def begin(self, now: int) -> None:
         pass
@@ -240,6 +241,8 @@ class JoinWait:
         text = f'{{"op":"join","fiber":{dump(self.fiber_id)}'
         if self.interrupt is not None:
             text += f',"interrupt":{dump(self.interrupt.to_json())}'
+        if self.known is not None:
+            text += f',"known":{self.known}'
         return text + "}"
 
     @property
@@ -288,7 +291,11 @@ def wait_from_json(raw: dict[str, Any]) -> Wait:
                     interrupt=Interrupt.from_json(raw.get("interrupt")),
                 )
             case "join":
-                return JoinWait(fiber_id=raw["fiber"], interrupt=Interrupt.from_json(raw.get("interrupt")))
+                return JoinWait(
+                    fiber_id=raw["fiber"],
+                    interrupt=Interrupt.from_json(raw.get("interrupt")),
+                    known=_text(raw, "known"),
+                )
             case other:
                 raise DecodeError(f"a fiber waits for {other!r}, which this version of Weft does not know")
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -75,17 +75,20 @@ export interface RunView {
 export async function start(store: Store, workflow: string, args: readonly unknown[], options: StartOptions) {
   const id = options.id === undefined ? newId() : keys.checkRunId(options.id);
   const now = Date.now();
+  const startAt = options.startAt?.getTime();
+  if (Number.isNaN(startAt)) throw new WeftError("declaration", "startAt is not a valid Date");
   const input = encode([args, options.kwargs ?? {}], `input of ${workflow}`);
-  const record = newRunRecord({
+  const facts = {
     id,
     workflow,
     version: options.version ?? "1",
     input,
     created_at: now,
-    start_at: options.startAt?.getTime(),
-  });
+    start_at: startAt,
+  };
   const runKey = keys.run(id);
-  const put = { [runKey]: record, [keys.ready(id)]: text({ at: now }) };
+  const put = { [runKey]: newRunRecord(facts), [keys.ready(id)]: text({ at: now }) };
+  if (startAt !== undefined) put[keys.timer(startAt, id, "")] = "{}";
   let expected = 0;
   for (let i = 0; i < CONFLICT_RETRIES_MAX; i++) {
     const replace = expected
@@ -96,7 +99,11 @@ export async function start(store: Store, workflow: string, args: readonly unkno
       : {};
     if (await committed(store, { expect: { [runKey]: expected }, put, ...replace })) return id;
     const row = (await store.get([runKey])).get(runKey);
-    if (row && !replaces(parseRun(row.value), workflow, input, options.ifExists ?? "use")) return id;
+    if (row) {
+      const found = parseRun(row.value);
+      if (!replaces(found, workflow, input, options.ifExists ?? "use")) return id;
+      put[runKey] = newRunRecord({ ...facts, execution: (found.execution ?? 1) + 1 });
+    }
     expected = row?.version ?? 0;
   }
   throw new WeftError("already_exists", `run ${id} is being replaced by others over and over; give it another id`);

@@ -94,7 +94,10 @@ class ValueCodec:
         try:
             return encode_tree(self._new, make, write)
         except Refusal:
-            return write({"type": type(error).__name__, "message": "(the error was too large to store)", "args": []})
+            why = "(the error was too large to store)"
+        except Exception as broken:  # what belongs to the error raised in turn: a property, a note, a repr
+            why = f"(the error could not be stored: looking at it raised {type(broken).__name__})"
+        return write({"type": type(error).__name__, "message": why, "args": []})
 
     def decode_error(self, text: str) -> BaseException:
         """The exception of a text made by `encode_error`; an `ActivityError` when its class is not known here."""
