@@ -101,6 +101,7 @@ def _branch(machine: Machine, fiber_id: str, branch: Any, made: list[Fiber]) -> 
 
 def encode_call(machine: Machine, child: Fiber, call: Any) -> None:
     """Make `child` the fiber that will run an unstarted call of a resumable function. Arguments are copied."""
+    machine.externals.forget_places()
     child.encoder = FiberEncoder(machine.codec, machine.externals)
     encoded = child.encoder.encode(capture(call))
     machine.large.keep(child, encoded)

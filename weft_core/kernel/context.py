@@ -128,12 +128,21 @@ class Timeout:
 class Context:
     """What a workflow sees of its run. One object a run; it is stored in frames as a reference, never as a copy."""
 
-    __slots__ = ("_machine", "log", "state")
+    __slots__ = ("_machine", "_state", "log")
 
     def __init__(self, machine: Machine, state: dict[str, Any]) -> None:
         self._machine = machine
         self.log = Log(machine)
-        self.state = state
+        self._state = state
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The run's public state: a dict that is stored with every step, and shown by `run.state()`."""
+        return self._state
+
+    @state.setter
+    def state(self, value: object) -> None:
+        raise AttributeError("ctx.state cannot be replaced; change it in place: ctx.state.clear(), ctx.state.update(…)")
 
     # --- what the run is -------------------------------------------------------------------------------------------
 

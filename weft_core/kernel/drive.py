@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from weft_core.kernel.machine import Machine
 
 
+IN_STATE = '"$live":"state/'
+"""Frames with this have variables that are parts of `ctx.state`."""
+
+
 def drive(machine: Machine, fiber: Fiber, kind: str, payload: Any) -> None:
     """Deliver one thing to a fiber (see `Machine.move` for the kinds) and run it to its next wait or its end."""
     if fiber.outcome is not None:
@@ -140,6 +144,8 @@ def _park(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], o
         else:
             made = []
             wait = wait_for(machine, fiber, operation, made)
+        if machine.state:
+            machine.externals.place("state", machine.state)
         frames = encoder.quick(coroutine)
         encoded = encoder.encode(capture(coroutine)) if frames is None else None
         if machine.state or machine.state_text != "{}":
@@ -158,6 +164,8 @@ def _park(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], o
     fiber.coroutine = coroutine
     fiber.frames = frames
     fiber.wait = wait
+    if machine.externals.placed and frames is not None and IN_STATE in frames:
+        machine.aliased.add(fiber.id)
     for child in made:
         machine.fibers[child.id] = child
         machine.touch(child)
@@ -235,6 +243,24 @@ def revive(machine: Machine, fiber: Fiber) -> Coroutine[Any, Any, Any]:
     coroutine = restore(frames)
     fiber.coroutine = coroutine
     return coroutine
+
+
+def keep_aliases(machine: Machine) -> None:
+    """The public state has changed: what other fibers' variables are parts of may stand elsewhere in it, or nowhere now."""
+    machine.externals.place("state", machine.state)
+    for fiber_id in list(machine.aliased):
+        fiber = machine.fibers.get(fiber_id)
+        if fiber is None or fiber.frames is None or IN_STATE not in fiber.frames:
+            machine.aliased.discard(fiber_id)
+            continue
+        if fiber.wait is None or fiber.coroutine is None:
+            continue  # it moves in this turn
+        assert fiber.encoder is not None
+        encoded = fiber.encoder.encode(capture(fiber.coroutine))
+        if encoded.text != fiber.frames:
+            machine.large.keep(fiber, encoded)
+            fiber.frames = encoded.text
+            machine.touch(fiber)
 
 
 def _enter_timeout(machine: Machine, fiber: Fiber, operation: EnterTimeout) -> Any:

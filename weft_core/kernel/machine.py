@@ -15,7 +15,7 @@ from weft_core.errors import Cancelled, CheckpointError, DecodeError
 from weft_core.kernel import branches, commands, tasks, timers
 from weft_core.kernel.changes import LogLine
 from weft_core.kernel.context import Context, Task
-from weft_core.kernel.drive import cancelled, drive
+from weft_core.kernel.drive import IN_STATE, cancelled, drive, keep_aliases, revive
 from weft_core.kernel.fibers import ROOT, Fiber
 from weft_core.kernel.history import History
 from weft_core.kernel.large import LargeValues
@@ -35,6 +35,7 @@ class Machine:
     __slots__ = (
         "abort",
         "activity_count",
+        "aliased",
         "app",
         "arrived",
         "codec",
@@ -104,6 +105,7 @@ class Machine:
         self.due: dict[str, int] = {}
         self.stored_due: dict[str, int] = {}
         self.record_changed = False
+        self.aliased: set[str] = set()
         self.state_text = "{}"
         self.stored_state_text = "{}"
         self.large = LargeValues({})
@@ -141,6 +143,10 @@ class Machine:
             if fiber.due is not None:
                 machine.due[fiber_id] = fiber.due
         machine._arm()
+        for fiber in machine.fibers.values():
+            if fiber.frames is not None and IN_STATE in fiber.frames:
+                fiber.coroutine = revive(machine, fiber)  # while the state is as it was: its variables are parts of it
+                machine.aliased.add(fiber.id)
         waiting = [f for f in machine.fibers.values() if f.wait is not None and f.outcome is None and not f.queued]
         waiting.sort(key=lambda f: f.wait.order if isinstance(f.wait, SignalWait) else 0)
         machine.signal_order = max(
@@ -409,8 +415,12 @@ class Machine:
 
     def encode_state(self) -> None:
         if self.state or self.state_text != "{}":
-            self.state_text = self.codec.encode(self.state, what="ctx.state")
-            tasks.share(self, self.state_text)
+            text = self.codec.encode(self.state, what="ctx.state")
+            if text != self.state_text:
+                self.state_text = text
+                tasks.share(self, text)
+            if self.aliased:
+                keep_aliases(self)
 
     def find_unit(self, name: str) -> resume.Unit:
         """A resumable function of the app by name, for the branches of a map."""

@@ -48,7 +48,7 @@ class FiberEncoder:
     `encode` raises `CheckpointError` naming variable, type, file, line and remedy. `decode` raises `DecodeError`.
     """
 
-    __slots__ = ("_chains", "_externals", "_known", "_known_for", "_large", "_registry")
+    __slots__ = ("_chains", "_externals", "_known", "_known_for", "_large", "_live_for", "_registry")
 
     def __init__(self, codec: ValueCodec, externals: Externals | None = None) -> None:
         self._registry = codec.registry
@@ -61,20 +61,22 @@ class FiberEncoder:
         self._chains = chains
         self._known: dict[int, Any] = {}
         self._known_for: object = None
+        self._live_for: object = None
         self._large: LargeValues | None = None
 
     # --- encoding --------------------------------------------------------------------------------------------------
 
     def quick(self, coroutine: Any) -> str | None:
         """The text that `encode(capture(coroutine))` would give, without large values; None: take the longer way."""
-        return self._chains.text(coroutine) if self._large is None else None
+        return self._chains.text(coroutine) if self._large is None and not self._externals.placed else None
 
     def encode(self, frames: Sequence[FrameImage]) -> EncodedFrames:
         """The text of the frames, outermost first."""
         known_globals = self._registry.globals()
-        if known_globals is not self._known_for:
-            self._known = {**known_globals, **self._externals.by_id}
-            self._known_for = known_globals
+        live = self._externals.by_id
+        if known_globals is not self._known_for or live is not self._live_for:
+            self._known = {**known_globals, **live}
+            self._known_for, self._live_for = known_globals, live
         try:
             if self._large is None:
                 text = self._small(frames)

@@ -90,20 +90,36 @@ class Registered:
 class Externals:
     """Live objects of a run that frames name but never contain: `Externals({"ctx": context})`.
 
-    They are recognised by identity and stored as `{"$live": token}`.
+    They are recognised by identity and stored as `{"$live": token}`. `placed`: parts of one of them are, too.
     """
 
-    __slots__ = ("by_id", "by_token", "chains")
+    __slots__ = ("_whole", "by_id", "by_token", "chains", "placed")
 
     def __init__(self, objects: dict[str, object] | None = None) -> None:
         self.by_token = objects or {}
         self.by_id = {id(value): _live(token) for token, value in self.by_token.items()}
+        self._whole = self.by_id
+        self.placed = False
         self.chains: ChainWriter | None = None
+
+    def place(self, token: str, value: object) -> None:
+        """Know the mutable parts of a live object, as they are now, by where they stand in it."""
+        from weft_core.resume.values.places import places
+
+        found = places(token, value)
+        if found or self.placed:
+            self.placed = bool(found)
+            self.by_id = {**self._whole, **{key: {"$live": place} for key, place in found.items()}}
+
+    def forget_places(self) -> None:
+        """Know whole live objects only."""
+        self.by_id, self.placed = self._whole, False
 
     def add(self, token: str, value: object) -> None:
         """Know `value` as `token`. A token names one object."""
         if token in self.by_token:
             raise DeclarationError(f"the run has a live object {token!r} already")
+        self.forget_places()
         self.by_token[token] = value
         self.by_id[id(value)] = _live(token)
         self.chains = None

@@ -180,10 +180,15 @@ def _global(decoder: Decoder, payload: Any) -> Any:
 
 
 def _live(decoder: Decoder, payload: Any) -> Any:
-    token = as_str(payload)
+    token, slash, way = as_str(payload).partition("/")
     if token not in decoder.externals.by_token:
         raise DecodeError(f"stored data refers to the run's {token[:40]!r}, which only a workflow's frames may do")
-    return decoder.externals.by_token[token]
+    whole = decoder.externals.by_token[token]
+    if not slash:
+        return whole
+    from weft_core.resume.values.places import part_at
+
+    return part_at(whole, way)
 
 
 RESOLVERS["$global"] = _global
