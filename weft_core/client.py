@@ -73,6 +73,8 @@ class RunHandle:
 
         Raises `RunNotFound`, `RunClosed`, `CheckpointError` for a payload that cannot be stored.
         """
+        if not isinstance(name, str):
+            raise DeclarationError(f"a signal's name is a text, not {name!r}")
         text = self._client.app.codec.encode(payload, what=f"signal {name}")
         await self._client._send(self.id, "signal", name=name, payload=text, id=id)
 
@@ -251,6 +253,8 @@ class Client:
         """
         from weft_core.inspection import RunInfo
 
+        if limit < 1:
+            return []
         wanted = {status} if isinstance(status, str) else None if status is None else set(status)
         found: builtins.list[RunInfo] = []
         async for record in self._records():

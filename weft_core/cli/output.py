@@ -24,9 +24,9 @@ STATUS_COLOURS = {
 }
 
 
-def wants_colour(stream: TextIO) -> bool:
-    """Whether a stream shows colours: a terminal, unless NO_COLOR is set or TERM says dumb."""
-    return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+def wants_colour(stream: TextIO | None) -> bool:
+    """Whether a stream shows colours: a terminal, unless NO_COLOR is set or TERM says dumb. A closed one is None."""
+    return stream is not None and stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
 def paint(text: str, colour: str, *, on: bool) -> str:
@@ -40,7 +40,7 @@ class Output:
     def __init__(self, *, json: bool, quiet: bool) -> None:
         self.json = json
         self.quiet = quiet
-        self.live = sys.stderr.isatty() and not json and not quiet
+        self.live = sys.stderr is not None and sys.stderr.isatty() and not json and not quiet
         self._colour_out = wants_colour(sys.stdout)
         self._colour_err = wants_colour(sys.stderr)
         self._line_shown = False

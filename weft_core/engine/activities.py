@@ -117,6 +117,16 @@ class Attempt:
         if self.reported:
             return
         self.task = task
+        if self.activity.is_async or not host.threads:
+            self._begun()
+        elif wait.total_until is not None:
+            self._arm(wait.total_until)
+
+    def _begun(self) -> None:
+        """The function is being called now, which for one in a thread is when a thread is free: its limits count from here."""
+        if self.reported:
+            return
+        wait, host = self.wait, self._reports.host
         deadlines = []
         if wait.timeout_ms is not None:
             deadlines.append(host.now_ms() + wait.timeout_ms)
@@ -142,7 +152,7 @@ class Attempt:
             else:
                 host = self._reports.host
                 if host.threads:
-                    result = await host.in_thread(lambda: function(*args, **kwargs))
+                    result = await host.in_thread(lambda: self._in_thread(function, args, kwargs))
                 else:
                     result = function(*args, **kwargs)
                 if isinstance(result, Awaitable):
@@ -162,6 +172,11 @@ class Attempt:
             self._failed(error)
         else:
             self._report(True, text, None if text is not None else result)
+
+    def _in_thread(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.wait.timeout_ms is not None or self.activity.heartbeat_ms is not None:
+            self._loop.call_soon_threadsafe(self._begun)
+        return function(*args, **kwargs)
 
     def _report(self, ok: bool, text: str | None, value: Any = None) -> None:
         if self.reported:
@@ -208,6 +223,8 @@ class Attempt:
             else:
                 self._expire(f"an attempt of activity {self.wait.activity!r} passed its time limit")
 
+        if self._timer is not None:
+            self._timer()
         self._timer = self._reports.host.call_at(at_ms, fire)
 
     def _arm_beat(self, span_ms: int) -> None:

@@ -168,18 +168,21 @@ class Engine(Client):
     async def _wait_closed(self, run_id: str) -> RunRecord:
         while True:
             pump = self._pump
-            waiting = None if pump is None else pump.wait_closed(run_id)
-            if waiting is not None and pump is not None and pump.follows(run_id):
-                closed = await waiting
-                if closed is not None:
-                    return closed
-                continue
-            record = await self._record(run_id)
-            if record.closed or (record.problem is not None and (pump is None or run_id in pump.parking)):
-                return record
-            if waiting is None:
+            if pump is None:
                 return await super()._wait_closed(run_id)
-            await waiting
+            waiting = pump.wait_closed(run_id)
+            try:
+                if pump.follows(run_id):
+                    closed = await waiting
+                    if closed is not None:
+                        return closed
+                    continue
+                record = await self._record(run_id)
+                if record.closed or (record.problem is not None and run_id in pump.parking):
+                    return record
+                await waiting
+            finally:
+                pump.stop_waiting(run_id, waiting)
 
 
 async def run_app(app: App, workflow: Any, *args: Any, url: str | Store = "memory:", id: str | None = None) -> Any:
@@ -192,4 +195,13 @@ async def run_app(app: App, workflow: Any, *args: Any, url: str | Store = "memor
 
 def run_sync(app: App, workflow: Any, *args: Any, url: str | Store = "memory:", id: str | None = None) -> Any:
     """For scripts: start (or, with the same `id` on the same store, continue) a run and give its result."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise WeftError(
+            "run_sync starts an event loop of its own, and one is running here: open an engine instead, "
+            "`async with await Engine.open(url, app) as engine`, and await what `engine.start(…)` gives"
+        )
     return asyncio.run(run_app(app, workflow, *args, url=url, id=id))

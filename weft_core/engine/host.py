@@ -7,8 +7,13 @@ import contextvars
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+THREADS_MAX = 64
+"""Plain (not `async`) activities at work at the same time in one engine; more wait for a thread."""
 TIMER_SPAN_MAX_MS = 30_000
 """The longest time a platform timer is trusted for: clocks jump, machines sleep, browsers throttle."""
 
@@ -17,6 +22,7 @@ class Host:
     """The ordinary host: wall clock, asyncio, threads where the platform has them."""
 
     threads = sys.platform != "emscripten"
+    _executor: ThreadPoolExecutor | None = None
 
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
@@ -39,5 +45,10 @@ class Host:
         """Run a blocking function without stopping the event loop, where the platform has threads."""
         if not self.threads:
             return function()
+        if self._executor is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            # Of its own: activities that hang must not stop what else the program does in threads.
+            self._executor = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="weft-activity")
         context = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(None, context.run, function)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, context.run, function)

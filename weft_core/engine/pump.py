@@ -118,6 +118,10 @@ class Pump:
         self._tell_if_ended()
         return future
 
+    def stop_waiting(self, run_id: str, future: asyncio.Future[RunRecord | None]) -> None:
+        """Nobody waits for this any more."""
+        self._waiters.forget(run_id, future)
+
     def wait_idle(self) -> asyncio.Future[None]:
         """A future that is set when no run can move until time passes, an attempt ends or something arrives."""
         future = self._waiters.wait_idle()

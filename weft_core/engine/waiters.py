@@ -21,6 +21,14 @@ class Waiters:
         self._closed.setdefault(run_id, []).append(future)
         return future
 
+    def forget(self, run_id: str, future: asyncio.Future[RunRecord | None]) -> None:
+        """Nobody waits for this future any more."""
+        waiting = self._closed.get(run_id)
+        if waiting is not None and future in waiting:
+            waiting.remove(future)
+            if not waiting:
+                del self._closed[run_id]
+
     def wait_idle(self) -> asyncio.Future[None]:
         """A future that is set when nothing can move."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -238,6 +238,8 @@ class Context:
 
         With `timeout`, running out of time gives `default`, or raises `TimeoutError` when there is none.
         """
+        if not isinstance(name, str):
+            raise DeclarationError(f"a signal's name is a text, not {name!r}")
         missing = default is _MISSING
         return WaitForSignal(
             name, None if timeout is None else milliseconds(timeout), None if missing else default, not missing

@@ -155,7 +155,10 @@ class App:
         def declare(fn: Callable[..., Any]) -> Activity[..., Any]:
             if not callable(fn):
                 raise DeclarationError(f"@app.activity needs a function, not {fn!r}")
-            key = _check_name("an activity", name or fn.__name__)
+            key = name or getattr(fn, "__name__", None)
+            if key is None:
+                raise DeclarationError(f"{fn!r} has no name of its own: write @app.activity(name=…)")
+            _check_name("an activity", key)
             if key in self.activities:
                 raise DeclarationError(f"{self.name!r} already has an activity {key!r}; give one of them name=…")
             activity: Activity[..., Any] = Activity(
@@ -167,7 +170,8 @@ class App:
                 heartbeat_ms=None if heartbeat is None else milliseconds(heartbeat),
             )
             self.activities[key] = activity
-            self.registry.add_module(fn.__module__)
+            # A callable object, or a partial of a function.
+            self.registry.add_module(getattr(fn, "__module__", None) or type(fn).__module__)
             return activity
 
         return declare if function is None else declare(function)

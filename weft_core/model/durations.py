@@ -31,9 +31,10 @@ def milliseconds(duration: Duration) -> int:
         case float():
             if duration != duration or duration in (float("inf"), float("-inf")):
                 raise DeclarationError(f"{duration!r} is not a duration: it must be finite")
-            value = -int(-duration * 1_000 // 1)
+            value = _whole(duration * 1_000)
         case timedelta():
-            value = -(-duration // timedelta(milliseconds=1))
+            whole, rest = divmod(duration, timedelta(milliseconds=1))  # negating the longest would overflow
+            value = whole + bool(rest)
         case str():
             value = _parse(duration)
         case _:
@@ -57,7 +58,12 @@ def _parse(text: str) -> int:
         position = part.end()
     if not stripped:
         raise DeclarationError("an empty text is not a duration: write it like '250ms', '90s', '1h30m' or '2d'")
-    return -int(-total // 1)
+    return _whole(total)
+
+
+def _whole(ms: float) -> int:
+    """Rounded up; so long that it is refused when a float cannot hold it."""
+    return DURATION_MAX_MS + 1 if ms > DURATION_MAX_MS else -int(-ms // 1)
 
 
 def instant_ms(instant: datetime) -> int:

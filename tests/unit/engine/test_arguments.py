@@ -1,0 +1,73 @@
+"""What cannot be meant is refused where it is said, and named."""
+
+from __future__ import annotations
+
+import functools
+from datetime import timedelta
+
+import pytest
+
+from weft_core import App, Context, run_sync
+from weft_core.errors import DeclarationError, WeftError
+from weft_core.model.durations import DURATION_MAX_MS, milliseconds
+from weft_core.testing import TestEngine
+
+app = App("arguments")
+
+
+@app.workflow
+async def waiting(ctx: Context, name: object) -> object:
+    return await ctx.wait_for_signal(name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("span", [1e308, 1e300, "9" * 400 + "d", timedelta.max, 1e11 * 365])
+def test_a_span_that_is_too_long_is_refused_as_such(span: object) -> None:
+    with pytest.raises(DeclarationError, match="longer than a thousand years"):
+        milliseconds(span)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("span", "ms"),
+    [(0.0001, 1), (1.5, 1500), (timedelta(microseconds=1), 1), (timedelta(milliseconds=2), 2), ("1.5ms", 2)],
+)
+def test_a_span_is_rounded_up(span: object, ms: int) -> None:
+    assert milliseconds(span) == ms  # type: ignore[arg-type]
+    assert ms < DURATION_MAX_MS
+
+
+async def test_names_of_signals_are_texts() -> None:
+    async with TestEngine(app) as engine:
+        run = await engine.start(waiting, 5)
+        with pytest.raises(DeclarationError, match="a signal's name is a text, not 5"):
+            await run.result()
+        other = await engine.start(waiting, "5")
+        with pytest.raises(DeclarationError, match="not 5"):
+            await other.signal(5)  # type: ignore[arg-type]
+
+
+async def test_what_to_do_with_an_id_that_exists_is_one_of_three() -> None:
+    async with TestEngine(app) as engine:
+        with pytest.raises(DeclarationError, match="if_exists is 'use', 'fail' or 'restart_if_closed', not 'replace'"):
+            await engine.start(waiting, "x", if_exists="replace")  # type: ignore[arg-type]
+        await engine.start(waiting, "x")
+        assert await engine.list(limit=0) == []
+        assert len(await engine.list(limit=1)) == 1
+
+
+def test_an_activity_without_a_name_of_its_own_needs_one() -> None:
+    other = App("other")
+    half = functools.partial(pow, 2)
+    with pytest.raises(DeclarationError, match=r"has no name of its own: write @app.activity\(name=…\)"):
+        other.activity(half)
+
+    @other.workflow
+    async def main(ctx: Context) -> object:
+        return await ctx.run("power", 5)
+
+    other.activity(name="power")(half)
+    assert run_sync(other, main) == 32
+
+
+async def test_run_sync_inside_of_a_loop_says_what_to_do() -> None:
+    with pytest.raises(WeftError, match="open an engine instead"):
+        run_sync(app, waiting, "x")
