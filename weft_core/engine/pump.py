@@ -185,7 +185,8 @@ class Pump:
                     raise
                 except StoreError as error:
                     log.warning("the store failed, trying again in %.2f s: %s", backoff, error)
-                    await self._pause(backoff)
+                    if not self._submissions.waiting:  # those are to be told now
+                        await self._pause(backoff)
                     backoff = min(backoff * 2, BACKOFF_MAX_S)
                     self._agenda.look_again()
                     continue

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
 
-from weft_core.errors import Conflict
+from weft_core.errors import Conflict, StoreFull
 from weft_core.kernel.records import RunRecord
 from weft_core.store.port import Batch
 
@@ -96,6 +96,10 @@ class Submissions:
                 together.remove(loser)
                 loser.fail(conflict)
             except BaseException as error:
+                if isinstance(error, StoreFull) and len(together) > 1:
+                    for submission in together:  # each fits or does not, whatever the others hold
+                        await self._commit_together([submission])
+                    return
                 for submission in together:
                     submission.fail(error)
                 if not isinstance(error, Exception):

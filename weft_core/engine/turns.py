@@ -16,7 +16,7 @@ from weft_core.engine.parking import fenced
 from weft_core.engine.residents import Residents
 from weft_core.engine.rows import add_changes
 from weft_core.engine.submissions import Submission, Submissions
-from weft_core.errors import Conflict, StoreError, WeftError
+from weft_core.errors import Conflict, StoreError, StoreFull, WeftError
 from weft_core.kernel.step import step
 from weft_core.kernel.writing import changes
 from weft_core.store import keys
@@ -126,7 +126,10 @@ class Turns:
         raise StoreError(f"clients changed the same runs {CONFLICT_RETRIES_MAX} times during one round")
 
     def fail_starts(self, error: BaseException) -> None:
-        """Nothing of the new runs is known to be durable: tell those who started them."""
+        """Nothing of the new runs is known to be durable: tell those who started them, or try the starts by themselves."""
+        if isinstance(error, StoreFull) and len(self.made) > 1:
+            self._begin_apart()  # each fits or does not, whatever the others hold
+            return
         for loaded in self.made:
             if loaded.start is not None:
                 loaded.machine.forget()
