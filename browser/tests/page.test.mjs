@@ -7,6 +7,11 @@ import { load } from "./load.mjs";
 const { openStore } = await load("store/index.ts");
 const runs = await load("page/runs.ts");
 const keys = await load("keys.ts");
+const { Run } = await load("page/run.ts");
+const { Watch } = await load("page/watch.ts");
+
+const reported = []; // Node has no reportError
+globalThis.reportError = (error) => reported.push(error.message);
 
 const store = await openStore("page");
 after(() => store.close());
@@ -94,5 +99,49 @@ test("an id that is used again counts its executions", async () => {
     const { status, execution, input } = JSON.parse(row.value);
     assert.deepEqual({ status, execution, input }, { status: "pending", execution: after, input: [[1], {}] });
   }
+  await other.close();
+});
+
+test("a watched run may hold what JSON cannot", async () => {
+  const other = await openStore("watched");
+  await other.commit({
+    put: {
+      [keys.run("big")]: JSON.stringify({
+        id: "big",
+        workflow: "w",
+        version: "1",
+        status: "running",
+        input: null,
+        created_at: 5,
+      }),
+      [keys.state("big")]: '{"n":{"$int":"0xfffffffffffffffffff"}}',
+    },
+  });
+  const watch = new Watch(other);
+  const run = new Run(other, watch, "big");
+  const seen = [];
+  await new Promise((resolve, reject) => {
+    run.on("change", (view) => resolve(seen.push(view)), reject);
+  });
+  assert.equal(typeof seen[0].state.n, "bigint");
+  watch.close();
+  await other.close();
+});
+
+test("a listener's failure stops no other, and closing ends what waits", async () => {
+  const other = await openStore("closing");
+  const open = { id: "r", workflow: "w", version: "1", status: "running", input: null, created_at: 5 };
+  await other.commit({ put: { [keys.run("r")]: JSON.stringify(open) } });
+  const watch = new Watch(other);
+  const fails = () => {
+    throw new Error("told in vain");
+  };
+  new Run(other, watch, "nobody").on("change", () => {}, fails);
+  const result = new Run(other, watch, "r").result();
+  await new Promise((resolve) => new Run(other, watch, "r").on("change", resolve));
+  await new Promise((resolve) => new Run(other, watch, "r").on("change", resolve));
+  assert.deepEqual(new Set(reported), new Set(["told in vain"]));
+  watch.close();
+  await assert.rejects(result, { code: "store_unavailable" });
   await other.close();
 });

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from tests.suite.harness import Harness
+from tests.suite.harness import Harness, cases, raises
 from weft_core import App, Context, Retry, RunFailed
 from weft_core.errors import Cancelled
 
@@ -147,12 +145,12 @@ async def test_what_a_branch_did_to_the_state_is_stored_with_its_end(make: Harne
 async def test_what_a_run_did_to_its_state_before_it_failed_is_stored(make: Harness) -> None:
     engine = await make.engine(endings())
     run = await engine.start("tells_and_fails")
-    with pytest.raises(ValueError, match="no"):
+    with raises(ValueError, match="no"):
         await run.result()
     assert await run.state() == {"phase": "rejected"}
 
 
-@pytest.mark.parametrize("crash", [False, True])
+@cases("crash", (False,), (True,))
 async def test_a_join_with_a_limit_that_was_stopped_completes_after_a_restart(make: Harness, crash: bool) -> None:
     engine = await make.engine(endings())
     await engine.start("stopped_with_a_limit", id="r")
@@ -164,12 +162,17 @@ async def test_a_join_with_a_limit_that_was_stopped_completes_after_a_restart(ma
         await engine.crash()
     await engine.advance("5s")
     assert await engine.handle("r").result() == "failed"
-    with pytest.raises(RunFailed, match="enough"):
+    with raises(RunFailed, match="enough"):
         await engine.handle("w").result()
 
 
-@pytest.mark.parametrize("names", [["a", "b"], ["s", "s"]])
-@pytest.mark.parametrize("buffered", ["before the race", "in one round"])
+@cases(
+    "names buffered",
+    (["a", "b"], "before the race"),
+    (["s", "s"], "before the race"),
+    (["a", "b"], "in one round"),
+    (["s", "s"], "in one round"),
+)
 async def test_the_loser_of_a_race_for_signals_consumes_nothing(make: Harness, names: list[str], buffered: str) -> None:
     engine = await make.engine(endings())
     if buffered == "in one round":
@@ -201,13 +204,11 @@ async def test_a_task_that_is_cancelled_before_it_begins_keeps_nothing_open(make
     assert await (await engine.start("cancels_before_it_begins")).result() == "done"
 
 
-@pytest.mark.parametrize(
-    ("workflow", "result"),
-    [
-        ("awaits_again", ["t", ["t", "x"], "t", ["t", "o"], "o"]),
-        ("lends", ["t", "t", "t"]),
-        ("in_time", "cancelled: ctx.timeout is over"),
-    ],
+@cases(
+    "workflow result",
+    ("awaits_again", ["t", ["t", "x"], "t", ["t", "o"], "o"]),
+    ("lends", ["t", "t", "t"]),
+    ("in_time", "cancelled: ctx.timeout is over"),
 )
 async def test_a_task_may_be_awaited_again_by_whoever_has_it(make: Harness, workflow: str, result: Any) -> None:
     engine = await make.engine(endings())
@@ -220,19 +221,17 @@ async def test_a_failed_run_never_looks_like_the_callers_own_cancellation(make: 
     engine = await make.engine(endings())
     run = await engine.start("fails_by_cancelling")
     await engine.advance("1m")
-    with pytest.raises(RunFailed, match="not wanted") as caught:
+    with raises(RunFailed, match="not wanted") as caught:
         await run.result()
     assert isinstance(caught.value.__cause__, Cancelled)
 
 
-@pytest.mark.parametrize(
-    ("how", "name"), [("workflow", "SystemExit"), ("generator", "GeneratorExit"), ("activity", "SystemExit")]
-)
+@cases("how name", ("workflow", "SystemExit"), ("generator", "GeneratorExit"), ("activity", "SystemExit"))
 async def test_leaving_ends_the_run_and_not_the_engine(make: Harness, how: str, name: str) -> None:
     engine = await make.engine(endings())
     run = await engine.start("leaves", how)
     await engine.advance("1m")
-    with pytest.raises(RunFailed, match=name):
+    with raises(RunFailed, match=name):
         await run.result()
     if how == "activity":
         kinds = [entry["kind"] for entry in await run.history()]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from tests.suite.harness import Harness
+from tests.suite.harness import Harness, cases, raises
 from weft_core import App, Context, Retry, RunFailed, activity_info
 from weft_core.store.port import Batch
 
@@ -78,7 +76,7 @@ def shop(*, with_charge: bool = True) -> tuple[App, list[Any]]:
     return app, calls
 
 
-@pytest.mark.parametrize("while_running", [False, True], ids=["found at the start", "reached later"])
+@cases("while_running", (False,), (True,))
 async def test_an_activity_that_is_gone_parks_its_run_alone(make: Harness, while_running: bool) -> None:
     app, _ = shop()
     engine = await make.engine(app)
@@ -93,7 +91,7 @@ async def test_an_activity_that_is_gone_parks_its_run_alone(make: Harness, while
     assert await engine.handle("o").result() == 7
     assert await (await engine.start("other", 8, id="new")).status() == "waiting"
     if while_running:
-        with pytest.raises(Exception, match="charge"):
+        with raises(Exception, match="charge"):
             await engine.handle("p").result()
         return
     info = await engine.handle("p").info()
@@ -110,15 +108,13 @@ async def _never(how: str) -> str:
     return how
 
 
-@pytest.mark.parametrize(
-    ("how", "text"), [("api", "ApiError"), ("unspeakable", "Unspeakable")], ids=["no text", "cannot be looked at"]
-)
+@cases("how text", ("api", "ApiError"), ("unspeakable", "Unspeakable"))
 async def test_an_error_that_cannot_be_told_is_an_error_like_any_other(make: Harness, how: str, text: str) -> None:
     app, calls = shop()
     engine = await make.engine(app)
     run = await engine.start("paying", how)
     await engine.advance("10m")
-    with pytest.raises(Exception) as caught:
+    with raises(Exception) as caught:
         await run.result()
     assert text in type(caught.value).__name__ or text in str(caught.value)
     assert (await run.status()) == "failed"
@@ -144,7 +140,7 @@ async def test_an_attempt_that_is_too_late_is_not_made(make: Harness) -> None:
     engine.host.move_to(engine.now_ms + 3_600_000)
     engine = await make.reopen(engine, app)
     await engine.settle()
-    with pytest.raises(TimeoutError, match="total time|within 10 s"):
+    with raises(TimeoutError, match="total time|within 10 s"):
         await engine.handle("r").result()
     assert len(calls) == 1
 
@@ -162,7 +158,7 @@ async def test_each_execution_of_an_id_has_keys_of_its_own(make: Harness) -> Non
     assert calls[0][0] == "o/0:1" and calls[1][0] == "o#2/0:1"
 
 
-@pytest.mark.parametrize("damage", ["null", "{}", '{"source":1,"filename":[],"first_line":"x"}', "source"])
+@cases("damage", ("null",), ("{}",), ('{"source":1,"filename":[],"first_line":"x"}',), ("source",))
 async def test_the_kept_source_of_an_earlier_version_may_be_damaged(make: Harness, damage: str) -> None:
     app, _ = shop()
     engine = await make.engine(app)
@@ -184,7 +180,7 @@ async def test_the_kept_source_of_an_earlier_version_may_be_damaged(make: Harnes
     await engine.store.commit(Batch(put=dict.fromkeys(wanted, damage)))
     engine = await make.reopen(engine, changed)
     await engine.advance("5m")
-    with pytest.raises(RunFailed, match="parked"):
+    with raises(RunFailed, match="parked"):
         await engine.handle("p").result()
     fresh = await engine.start("paying", "x")
     await engine.advance("5m")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
-from tests.suite.harness import Harness
+from tests.suite.harness import Harness, cases, raises
 from weft_core import App, Context
 
 app = App("public_state")
@@ -95,16 +93,11 @@ async def replaces_it_all(ctx: Context) -> None:
     ctx.state = {"a": 1}  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(
-    ("workflow", "result"),
-    [
-        (
-            variables_are_parts,
-            [[True] * 4, [0, 1, 2], [0, 0, 1, 10, 2, 20], [0, 1, 2], [0, 1, 2]],
-        ),
-        (iterates_over_it, [1, 2, 3, 4, 5, 6]),
-        (arguments_are_copies, [[False, False], [1], [1]]),
-    ],
+@cases(
+    "workflow result",
+    (variables_are_parts, [[True] * 4, [0, 1, 2], [0, 0, 1, 10, 2, 20], [0, 1, 2], [0, 1, 2]]),
+    (iterates_over_it, [1, 2, 3, 4, 5, 6]),
+    (arguments_are_copies, [[False, False], [1], [1]]),
 )
 async def test_a_variable_that_is_a_part_of_the_state_stays_one(make: Harness, workflow: Any, result: Any) -> None:
     engine = await make.engine(app)
@@ -126,5 +119,5 @@ async def test_a_part_that_another_branch_has_replaced_stays_with_who_holds_it(m
 async def test_the_state_cannot_be_replaced_unseen(make: Harness) -> None:
     engine = await make.engine(app)
     run = await engine.start(replaces_it_all)
-    with pytest.raises(AttributeError, match=r"ctx\.state cannot be replaced"):
+    with raises(AttributeError, match=r"ctx\.state cannot be replaced"):
         await run.result()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
-from tests.suite.harness import Harness
+from tests.suite.harness import Harness, raises
 from weft_core import App, Context, RunCancelled
 
 
@@ -61,7 +59,7 @@ async def test_a_cancellation_that_came_just_before_the_suspension_is_not_lost(m
     await run.suspend()
     engine = await make.reopen(engine, app)
     await engine.settle()
-    with pytest.raises(RunCancelled, match="enough"):
+    with raises(RunCancelled, match="enough"):
         await engine.handle("r").result()
 
 

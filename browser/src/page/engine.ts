@@ -212,7 +212,13 @@ export class Engine {
   }
 
   #tell(): void {
-    for (const listener of this.#listeners) listener(this.view);
+    for (const listener of this.#listeners) {
+      try {
+        listener(this.view);
+      } catch (error) {
+        reportError(error); // a listener that fails is heard of, and stops neither the others nor the engine
+      }
+    }
   }
 
   async #carryOut(call: Extract<ToPage, { type: "call" }>): Promise<void> {

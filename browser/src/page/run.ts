@@ -1,5 +1,6 @@
 /** One run, by id, as a page sees it. Reads and writes the store only: works with no engine loaded. */
 
+import { WeftError } from "../errors.js";
 import type { HistoryRow, Status } from "../records.js";
 import type { Store } from "../store/index.js";
 import { encode } from "../values.js";
@@ -68,7 +69,8 @@ export class Run {
 
   /**
    * Wait for the run's end. Rejects with `RunFailed` when it ended without a result or is parked with a problem, and
-   * with the signal's reason when that aborts; the run goes on regardless.
+   * with the signal's reason when that aborts; the run goes on regardless. Rejects with `store_unavailable` when this
+   * client is closed first.
    */
   result(options: { readonly signal?: AbortSignal } = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
@@ -82,7 +84,8 @@ export class Run {
         const outcome = runs.outcome(await runs.readRecord(this.#watch, this.id));
         if (outcome !== undefined) finish(() => resolve(outcome.result));
       };
-      const stop = this.#watch.add(look, (error) => finish(() => reject(error)));
+      const failed = (error: unknown) => finish(() => reject(error));
+      const stop = this.#watch.add(look, failed, () => failed(closed(this.id)));
       options.signal?.addEventListener("abort", aborted);
       if (options.signal?.aborted) aborted();
     });
@@ -101,12 +104,18 @@ export class Run {
       throw new TypeError(`a run has no event ${JSON.stringify(event)}; "change" is the only one`);
     let last = "";
     const look = async () => {
-      const view = await runs.view(this.#store, this.id);
-      const now = JSON.stringify(view);
-      if (now === last) return;
-      last = now;
+      const { view, rows } = await runs.look(this.#store, this.id);
+      if (rows === last) return;
+      last = rows;
       listener(view);
     };
     return this.#watch.add(look, failed);
   }
+}
+
+function closed(runId: string): WeftError {
+  return new WeftError(
+    "store_unavailable",
+    `the client was closed; run ${runId} goes on, open another one to hear of it`,
+  );
 }

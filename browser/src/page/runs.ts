@@ -167,6 +167,11 @@ export async function readRecord(
 
 /** Everything a page shows of a run. */
 export async function view(store: Store, runId: string): Promise<RunView> {
+  return (await look(store, runId)).view;
+}
+
+/** The same with the text of the rows it was made from: equal texts, equal views. */
+export async function look(store: Store, runId: string): Promise<{ readonly view: RunView; readonly rows: string }> {
   const runKey = existingKey(runId);
   const stateKey = keys.state(runId);
   const rows = await store.get([runKey, stateKey]);
@@ -187,7 +192,7 @@ export async function view(store: Store, runId: string): Promise<RunView> {
   });
   const root = fibers.find((fiber) => fiber.id === ROOT_FIBER)?.frames.at(-1);
   const stateRow = rows.get(stateKey);
-  return {
+  const view = {
     id: record.id,
     workflow: record.workflow,
     version: record.version,
@@ -203,6 +208,7 @@ export async function view(store: Store, runId: string): Promise<RunView> {
     locals: root?.locals ?? {},
     problem: record.problem ?? null,
   };
+  return { view, rows: [...rows.values(), ...fiberRows].map(({ key, value }) => `${key} ${value}`).join("\n") };
 }
 
 /** The stored status, except that an open run which only time or the outside can move is `waiting`. */

@@ -10,6 +10,7 @@ const LOOK_SPACING_MS = 40;
 interface Watcher {
   readonly look: () => Promise<void>;
   readonly failed: (error: unknown) => void;
+  readonly closed: (() => void) | undefined;
 }
 
 /**
@@ -29,15 +30,18 @@ export class Watch {
     this.#store = store;
   }
 
-  /** Call `look` soon and whenever the store may have changed, never twice at once; returns its undo. */
-  add(look: () => Promise<void>, failed: (error: unknown) => void): () => void {
-    const watcher: Watcher = { look, failed };
+  /**
+   * Call `look` soon and whenever the store may have changed, never twice at once; returns its undo. `closed` is called
+   * when nobody looks any more.
+   */
+  add(look: () => Promise<void>, failed: (error: unknown) => void, closed?: () => void): () => void {
+    const watcher: Watcher = { look, failed, closed };
     this.#watchers.add(watcher);
     this.#unwatch ??= this.#store.watch(() => this.#hint(LOOK_SPACING_MS));
     this.#hint(0);
     return () => {
       this.#watchers.delete(watcher);
-      if (this.#watchers.size === 0) this.close();
+      if (this.#watchers.size === 0) this.#stop();
     };
   }
 
@@ -56,6 +60,13 @@ export class Watch {
   }
 
   close(): void {
+    const watchers = [...this.#watchers];
+    this.#watchers.clear();
+    this.#stop();
+    for (const { closed } of watchers) closed?.();
+  }
+
+  #stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#unwatch?.();
@@ -75,7 +86,8 @@ export class Watch {
   async #turn(): Promise<void> {
     this.#looking = true;
     this.#again = false;
-    await Promise.all(Array.from(this.#watchers, ({ look, failed }) => look().catch(failed)));
+    // Whoever is told of a failure may fail, too: that stops nobody else.
+    await Promise.all(Array.from(this.#watchers, ({ look, failed }) => look().catch(failed).catch(reportError)));
     this.#looking = false;
     if (this.#unwatch !== undefined) this.#plan(this.#again ? LOOK_SPACING_MS : LOOK_EVERY_MS);
   }
