@@ -109,11 +109,12 @@ class Attempts:
             attempt.abort()
         self.facts.pop(run_id, None)
 
-    def abort_all(self) -> list[Attempt]:
-        """Abort everything; gives what was under way."""
+    def abort_all(self, *, keep_facts: bool) -> list[Attempt]:
+        """Abort everything; gives what was under way. With `keep_facts` what has ended is still to be taken."""
         attempts = [attempt for of_run in self._under_way.values() for attempt in of_run.values()]
         self._under_way.clear()
-        self.facts.clear()
+        if not keep_facts:
+            self.facts.clear()
         for attempt in attempts:
             attempt.abort()
         return attempts

@@ -125,14 +125,17 @@ class Engine(Client):
         await asyncio.shield(self._task)
 
     async def close(self) -> None:
-        """Stop at the last commit, give the store back and close it. Runs go on where they are with the next engine."""
-        await self._halt()
+        """Commit what has ended, stop, give the store back and close it. Runs go on where they are with the next engine.
+
+        Activities under way are cancelled; the next engine makes those attempts again.
+        """
+        await self._halt(finish=True)
         if self._open:
             self._open = False
             await self.store.release()
             await self.store.close()
 
-    async def _halt(self) -> None:
+    async def _halt(self, *, finish: bool = False) -> None:
         pump, task = self._pump, self._task
         self._pump = self._task = None
         if self._unwatch is not None:
@@ -140,7 +143,7 @@ class Engine(Client):
             self._unwatch = None
         if pump is None:
             return
-        await pump.stop()
+        await pump.stop(finish=finish)
         if task is not None:
             try:
                 await task

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Set
+from contextlib import suppress
 from itertools import islice
 
 from weft_core.engine.activities import Activities
@@ -75,6 +76,7 @@ class Pump:
         self._agenda = Agenda(store, self._runs, self.parking)
         self._disarm: Callable[[], None] | None = None
         self._closing = False
+        self._finish = False
         self.rounds = 0
 
     # --- from outside --------------------------------------------------------------------------------------------------
@@ -149,11 +151,15 @@ class Pump:
         """Runs in memory."""
         return len(self._runs.loaded)
 
-    async def stop(self) -> None:
-        """Abort attempts and forget everything in memory. What is committed stays as it is."""
+    async def stop(self, *, finish: bool) -> None:
+        """Abort attempts and forget everything in memory. What is committed stays as it is.
+
+        With `finish`, attempts that have ended are committed before the loop does.
+        """
         self._closing = True
+        self._finish = finish
         self._wake.set()
-        attempts = self._attempts.abort_all()
+        attempts = self._attempts.abort_all(keep_facts=finish)
         tasks = [a.task for a in attempts if a.task is not None and not a.task.done()]
         if tasks:
             await asyncio.wait(tasks, timeout=1.0)
@@ -196,6 +202,10 @@ class Pump:
                     await self._wake.wait()
                     yielded = self.host.now_ms()
                 self._wake.clear()
+            if self._finish and self._attempts.facts:
+                with suppress(StoreError):  # then it will be done again
+                    await self._advance(self.host.now_ms())
+                self.forget_all()
         except BaseException as error:
             self.failure = error
             if isinstance(error, Exception) and not isinstance(error, WeftError):

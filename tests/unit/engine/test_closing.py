@@ -1,0 +1,59 @@
+"""Closing an engine keeps what has ended, and begins nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+from weft_core import App, Context, Engine
+from weft_core.store.memory import MemoryPlace, MemoryStore
+from weft_core.testing.faults import FaultyStore
+
+app = App("closing")
+calls: list[int] = []
+gate = asyncio.Event()
+
+
+@app.activity
+async def held(x: int) -> int:
+    calls.append(x)
+    if x == 1:
+        await gate.wait()
+    return x
+
+
+@app.workflow
+async def two(ctx: Context) -> int:
+    return await ctx.run(held, 1) + await ctx.run(held, 2)
+
+
+async def _closed_with_a_result(place: MemoryPlace, fail: bool) -> None:
+    global gate
+    gate = asyncio.Event()
+    calls.clear()
+    failing: list[int] = []
+    store = FaultyStore(MemoryStore(place), lambda call: "fail_before" if failing and call.name == "commit" else None)
+    engine = await Engine.open(store, app)
+    async with engine:
+        await engine.start(two, id="r")
+        assert calls == [1]
+        gate.set()
+        await asyncio.sleep(0)  # the attempt has ended; the engine has not looked yet
+        if fail:
+            failing.append(1)
+    assert calls == [1], "an engine that is closing begins nothing"
+
+
+async def test_a_result_that_is_there_is_committed_and_not_made_again() -> None:
+    place = MemoryPlace()
+    await _closed_with_a_result(place, fail=False)
+    async with await Engine.open(MemoryStore(place), app) as engine:
+        assert await engine.handle("r").result() == 3
+    assert calls == [1, 2]
+
+
+async def test_a_store_that_fails_then_does_not_keep_the_engine_from_closing() -> None:
+    place = MemoryPlace()
+    await _closed_with_a_result(place, fail=True)
+    async with await Engine.open(MemoryStore(place), app) as engine:
+        assert await engine.handle("r").result() == 3
+    assert calls == [1, 1, 2]
