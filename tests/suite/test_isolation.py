@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from tests.suite.harness import Harness, cases, raises
-from weft_core import App, Context, Retry, RunFailed, activity_info
+from weft_core import App, Client, Context, Retry, RunFailed, activity_info
 from weft_core.store.port import Batch
 
 
@@ -102,8 +103,6 @@ async def test_an_activity_that_is_gone_parks_its_run_alone(make: Harness, while
 
 
 async def _never(how: str) -> str:
-    import asyncio
-
     await asyncio.Event().wait()
     return how
 
@@ -185,3 +184,29 @@ async def test_the_kept_source_of_an_earlier_version_may_be_damaged(make: Harnes
     fresh = await engine.start("paying", "x")
     await engine.advance("5m")
     assert await fresh.result() == "new"
+
+
+async def test_who_resumes_a_parked_run_waits_for_what_comes_of_it(make: Harness) -> None:
+    engine = await make.engine(shop()[0])
+    app = shop(with_charge=False)[0]
+
+    @app.workflow(name="unknown to the engine")
+    async def unknown(ctx: Context) -> int:
+        return 7
+
+    client = Client(engine.store, app)
+    run = await client.start(unknown, id="u")
+    await engine.settle()
+    with raises(RunFailed, match="parked"):
+        await run.result()
+    await run.resume()
+    assert await run.status() == "pending"
+    await engine.settle()
+    with raises(RunFailed, match="parked"):
+        await run.result()
+    engine.app.workflows[unknown.name] = unknown
+    engine.app.registry.add_unit(unknown.unit)
+    await run.resume()
+    waiting = asyncio.create_task(run.result())
+    await engine.settle()
+    assert await waiting == 7

@@ -76,9 +76,7 @@ async def load_run(
     texts = {keys.unquote(r.key[skip:]): r.value for r in fibers}
     await pin_code(store, app, texts)
     if record.problem is not None:
-        # It was parked because something was wrong; it is here again because somebody thinks it no longer is.
-        record.problem = None
-        record.status = "running" if record.started_at is not None else "pending"
+        record.unpark()
     state = rows.get(run.state)
     machine = Machine.load(
         record,

@@ -99,6 +99,11 @@ class RunRecord:
     def closed(self) -> bool:
         return self.status in CLOSED
 
+    def unpark(self) -> None:
+        """Somebody thinks that what was wrong no longer is."""
+        self.problem = None
+        self.status = "running" if self.started_at is not None else "pending"
+
     def copy(self) -> RunRecord:
         """Another record that says the same."""
         made = RunRecord.__new__(RunRecord)
