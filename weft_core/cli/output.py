@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Any, TextIO
 
 from weft_core.cli.exits import Explained
@@ -44,12 +45,18 @@ class Output:
         self._colour_out = wants_colour(sys.stdout)
         self._colour_err = wants_colour(sys.stderr)
         self._line_shown = False
+        encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("_", "-")
+        self._ascii = encoding not in ("utf-8", "utf8")
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a result that cannot be shown is no failure of its run
 
     # --- results ---
 
     def document(self, document: Any) -> None:
         """The command's one JSON document."""
-        print(json_module.dumps(document, indent=2 if sys.stdout.isatty() else None, ensure_ascii=False))
+        terminal = sys.stdout is not None and sys.stdout.isatty()
+        print(json_module.dumps(document, indent=2 if terminal else None, ensure_ascii=self._ascii))
 
     def value(self, value: Any) -> None:
         """A result for people: text as it is, everything else as JSON."""
