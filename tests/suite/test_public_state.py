@@ -41,6 +41,16 @@ async def variables_are_parts(ctx: Context) -> Any:
 
 
 @app.workflow
+async def empties_it(ctx: Context) -> Any:
+    mine = ctx.state["items"] = [1]
+    await ctx.run(same, 0)
+    ctx.state.clear()
+    mine.append(await ctx.run(same, 2))
+    await ctx.run(same, 0)
+    return [mine, dict(ctx.state)]
+
+
+@app.workflow
 async def iterates_over_it(ctx: Context) -> list[int]:
     ctx.state["todo"] = [1, 2]
     done = []
@@ -96,6 +106,7 @@ async def replaces_it_all(ctx: Context) -> None:
 @cases(
     "workflow result",
     (variables_are_parts, [[True] * 4, [0, 1, 2], [0, 0, 1, 10, 2, 20], [0, 1, 2], [0, 1, 2]]),
+    (empties_it, [[1, 2], {}]),
     (iterates_over_it, [1, 2, 3, 4, 5, 6]),
     (arguments_are_copies, [[False, False], [1], [1]]),
 )

@@ -144,7 +144,7 @@ def _park(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], o
         else:
             made = []
             wait = wait_for(machine, fiber, operation, made)
-        if machine.state:
+        if machine.state or machine.externals.placed:
             machine.externals.place("state", machine.state)
         frames = encoder.quick(coroutine)
         encoded = encoder.encode(capture(coroutine)) if frames is None else None
