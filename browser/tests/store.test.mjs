@@ -183,6 +183,208 @@ test("owners that have lost the store without knowing never write over a newer c
     }
   }));
 
+/** What batches, committed one after another, do to a model (a map of rows); gives the outcome of each. */
+function modelled(model, batches, latest) {
+  let number = latest;
+  return batches.map(({ expect, put, delete: gone, deleteRange }) => {
+    const at = (key) => model.get(key)?.version ?? 0;
+    const wrong = Object.keys(expect).find((key) => at(key) !== expect[key]);
+    if (wrong) return { conflict: [wrong, expect[wrong], at(wrong)] };
+    if (!deleteRange.length && !gone.length && !Object.keys(put).length) return { number: 0 };
+    for (const key of [...model.keys()]) {
+      if (gone.includes(key) || deleteRange.some(([start, end]) => start <= key && key < end)) model.delete(key);
+    }
+    number += 1;
+    for (const [key, value] of Object.entries(put)) model.set(key, { key, value, version: number });
+    return { number };
+  });
+}
+
+test("commits made at the same time have the effect of one after the other, in their order", async () => {
+  const seed = Number(process.env.SEED ?? 1);
+  let state = seed;
+  const chance = (n) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * n);
+  };
+  for (const owning of [false, true]) {
+    const store = await open();
+    if (owning) await store.acquire();
+    const names = Array.from({ length: 8 }, (_, n) => `${"ab"[n % 2]}/${n}`);
+    const model = new Map();
+    let latest = 0;
+    let conflicts = 0;
+    for (let step = 0; step < 150; step++) {
+      const where = `seed ${seed}, owning ${owning}, step ${step}`;
+      const batches = Array.from({ length: 1 + chance(6) }, (_, place) => {
+        const batch = { expect: {}, put: {}, delete: chance(3) ? [] : [names[chance(8)]], deleteRange: [] };
+        if (!chance(5)) batch.deleteRange.push([names[chance(8)], names[chance(8)]]);
+        for (let n = chance(3); n > 0; n--) {
+          const version = model.get(names[chance(8)])?.version ?? 0;
+          batch.expect[names[chance(8)]] = chance(3) ? version : latest + chance(4); // also numbers the group may get
+        }
+        batch.put[names[chance(8)]] = `${step}.${place}`;
+        return batch;
+      });
+      const wanted = modelled(model, batches, latest);
+      const got = await Promise.allSettled(batches.map((batch) => store.commit(batch)));
+      assert.deepEqual(
+        got.map(({ value, reason }) =>
+          reason === undefined ? { number: value } : { conflict: [reason.key, reason.expected, reason.actual] },
+        ),
+        wanted,
+        where,
+      );
+      conflicts += wanted.filter(({ conflict }) => conflict).length;
+      latest = Math.max(latest, ...wanted.map(({ number }) => number ?? 0));
+      const rows = [...model.values()].sort((one, two) => (one.key < two.key ? -1 : 1));
+      assert.deepEqual(await store.scan("a", "z"), rows, where);
+    }
+    assert.ok(conflicts > 50 && latest > 100, `${conflicts} conflicts, ${latest} commits`);
+  }
+});
+
+test("commits that wait for one another share a transaction, up to a limit", async () => {
+  const store = await open();
+  let transactions = 0;
+  const undo = tamper((begin) => {
+    transactions += 1;
+    return begin();
+  });
+  const put = (n) => store.commit({ expect: { [`k${n}`]: 0 }, put: { [`k${n}`]: "" } });
+  const first = await Promise.all(Array.from({ length: 100 }, (_, n) => put(n)));
+  assert.equal(transactions, 1);
+  const running = put(100);
+  while (transactions === 1) await null; // until it is under way
+  const later = Array.from({ length: 150 }, (_, n) => put(101 + n));
+  assert.equal(await running, 101);
+  await Promise.all(later);
+  undo();
+  assert.equal(transactions, 4); // the one under way, then 100, then 50
+  assert.deepEqual(
+    first,
+    Array.from({ length: 100 }, (_, n) => n + 1),
+  );
+});
+
+test("a group whose outcome was lost is repeated and applied once, each with its own outcome", async () => {
+  for (const applied of [true, false]) {
+    const store = await open();
+    const first = await store.commit({ put: { a: "1" } });
+    let times = 0;
+    const undo = tamper((begin, database) => {
+      const transaction = begin();
+      if (times++ > 0) return transaction;
+      Object.defineProperty(transaction, "oncomplete", {
+        set() {
+          transaction.addEventListener("complete", () => {
+            transaction.onabort();
+            database.close();
+          });
+        },
+      });
+      if (!applied) {
+        const { objectStore } = transaction;
+        transaction.objectStore = (name) => {
+          const rows = objectStore.call(transaction, name);
+          if (name === "kv") rows.put = () => transaction.abort();
+          return rows;
+        };
+      }
+      return transaction;
+    });
+    const outcomes = await Promise.allSettled([
+      store.commit({ expect: { a: first }, put: { a: "2" } }),
+      store.commit({ expect: { a: first }, put: { a: "3" } }),
+      store.commit({ expect: { a: first + 1 }, put: { b: "4" } }),
+    ]);
+    undo();
+    assert.equal(times, 2);
+    assert.deepEqual(
+      outcomes.map(({ value, reason }) => value ?? reason.actual),
+      [first + 1, first + 1, first + 2],
+    );
+    assert.ok(outcomes[1].reason.code === "conflict");
+    assert.equal(await values(store), "a=2 b=4");
+    assert.equal(await store.commit({ put: { c: "5" } }), first + 3);
+  }
+});
+
+test("a commit that does not fit fails alone, whatever others were made at the same time", async () => {
+  const store = await open();
+  const undo = tamper((begin) => {
+    const transaction = begin();
+    const { objectStore } = transaction;
+    transaction.objectStore = (name) => {
+      const rows = objectStore.call(transaction, name);
+      const { put } = rows;
+      if (name === "kv") {
+        rows.put = (row) => {
+          if (row.value !== "huge") return put.call(rows, row);
+          Object.defineProperty(transaction, "error", { get: () => new DOMException("full", "QuotaExceededError") });
+          transaction.abort();
+        };
+      }
+      return rows;
+    };
+    return transaction;
+  });
+  const texts = ["1", "huge", "3"];
+  const outcomes = await Promise.allSettled(texts.map((text, n) => store.commit({ put: { [`k${n}`]: text } })));
+  undo();
+  assert.deepEqual(
+    outcomes.map(({ value, reason }) => value ?? reason.code),
+    [1, "store_full", 2],
+  );
+  assert.equal(await values(store), "k0=1 k2=3");
+});
+
+test("an owner notices a group that others wrote, and they notice the owner's", () =>
+  withoutLocks(async () => {
+    const name = newName();
+    const [owner, page, next] = await Promise.all([1, 2, 3].map(() => open(name)));
+    await owner.acquire();
+    const fence = await owner.commit({ put: { owner: "1" } });
+    const step = (store) => store.commit({ expect: { owner: fence }, put: { row: "" } });
+    let last = await step(owner);
+    for (const size of [1, 2, 3, 50]) {
+      const commits = Array.from({ length: size }, (_, n) => page.commit({ put: { [`p${n}`]: "" } }));
+      const numbers = await Promise.all(commits);
+      assert.deepEqual(
+        numbers,
+        numbers.map((_, n) => last + 1 + n),
+      );
+      last = await step(owner);
+      assert.equal(last, numbers[size - 1] + 1);
+    }
+    // One that takes over by a group: the former owner's next number is among them, wherever the group began.
+    await next.acquire();
+    await Promise.all([
+      next.commit({ put: { owner: "2" } }),
+      next.commit({ put: { a: "" } }),
+      next.commit({ put: { b: "" } }),
+    ]);
+    for (let n = 0; n < 200; n++) await next.commit({ put: { a: `${n}` } });
+    await assert.rejects(step(owner), isConflict("owner", fence, last + 1));
+  }));
+
+test("a watcher that throws spoils no commit", async () => {
+  const store = await open();
+  const reported = [];
+  const { reportError: before } = globalThis;
+  globalThis.reportError = (error) => reported.push(error.message);
+  let heard = 0;
+  store.watch(() => {
+    throw new Error("mine");
+  });
+  store.watch(() => {
+    heard += 1;
+  });
+  const numbers = await Promise.all([store.commit({ put: { a: "1" } }), store.commit({ put: { b: "1" } })]);
+  globalThis.reportError = before;
+  assert.deepEqual([numbers, heard, reported], [[1, 2], 1, ["mine"]]);
+});
+
 test("an owner forgets the numbers of old commits, a new owner those of the one before", async () => {
   const name = newName();
   const numbered = async () => {

@@ -55,13 +55,21 @@ def new_run(
 
 
 async def load_run(
-    store: Store, app: App, run: RunKeys, *, find_activity: Callable[[str], Activity[..., Any]], patient: bool
+    store: Store,
+    app: App,
+    run: RunKeys,
+    *,
+    find_activity: Callable[[str], Activity[..., Any]],
+    patient: bool,
+    rows: Mapping[str, Row] | None = None,
 ) -> Loaded | None:
     """The machine of a run that is still open, with its inbox delivered; None when there is none or it has ended.
 
-    Raises `DecodeError`, `CodeChanged` or `UnknownWorkflow` with nothing changed in the store.
+    `rows` holds those of `run.first` when they were just read. Raises `DecodeError`, `CodeChanged` or `UnknownWorkflow`
+    with nothing changed in the store.
     """
-    rows = await store.get([run.run, run.state, run.ready, run.seq])
+    if rows is None:
+        rows = await store.get(run.first)
     row = rows.get(run.run)
     if row is None:
         return None
@@ -69,7 +77,8 @@ async def load_run(
     if record.closed:
         return None
     app.find_workflow(record.workflow)
-    fibers = await scan_all(store, run.fiber)
+    # Its first turn writes that it has started, and its first fiber.
+    fibers = () if record.started_at is None else await scan_all(store, run.fiber)
     # Whatever a fiber refers to is named in its row.
     values = await scan_all(store, run.values) if any('"values":[' in r.value for r in fibers) else ()
     skip = len(run.fiber)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from itertools import islice
 
@@ -30,7 +30,7 @@ from weft_core.kernel.step import stepped
 from weft_core.kernel.waits import ActivityWait
 from weft_core.kernel.writing import committed
 from weft_core.model.app import App
-from weft_core.store.port import Batch, Store
+from weft_core.store.port import Batch, Row, Store
 
 log = logging.getLogger("weft")
 _NOBODY: frozenset[str] = frozenset()
@@ -273,11 +273,12 @@ class Pump:
             raise
 
     async def _bring_all(self, run_ids: Iterable[str]) -> Set[str]:
-        """Bring those that are not in memory at once: a store that is asked together answers sooner. Gives which."""
+        """Bring those that are not in memory at once. Gives which."""
         away = {run_id for run_id in run_ids if run_id not in self._runs}
         if len(away) < 2:
             return _NOBODY
-        ended = await asyncio.gather(*(self._bring(run_id, None) for run_id in away), return_exceptions=True)
+        rows = await self._runs.read(away)
+        ended = await asyncio.gather(*(self._bring(run_id, None, rows) for run_id in away), return_exceptions=True)
         for outcome in ended:
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -290,13 +291,13 @@ class Pump:
             return loaded
         return await self._bring(run_id, loaded)
 
-    async def _bring(self, run_id: str, loaded: Loaded | None) -> Loaded | None:
+    async def _bring(self, run_id: str, loaded: Loaded | None, rows: Mapping[str, Row] | None = None) -> Loaded | None:
         """A run with its inbox read, `loaded` again or from the store; None when there is nothing to advance."""
         try:
             if loaded is not None:
                 await refresh_inbox(self.store, loaded)
                 return loaded
-            loaded = await self._runs.bring(run_id)
+            loaded = await self._runs.bring(run_id, rows)
         except StoreError:
             raise
         except Exception as error:

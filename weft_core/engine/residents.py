@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from weft_core.engine.loader import Loaded, load_run, new_run
@@ -10,7 +10,7 @@ from weft_core.engine.rows import RunKeys
 from weft_core.engine.submissions import Submission
 from weft_core.kernel.records import RunRecord
 from weft_core.model.app import Activity, App
-from weft_core.store.port import Store
+from weft_core.store.port import Row, Store
 
 IDLE_RUNS_MAX = 256
 """Waiting runs that stay in memory; the least recently parked leave first."""
@@ -48,14 +48,26 @@ class Residents:
         """The run that `begin` gave is durable."""
         self.loaded[loaded.keys.run_id] = loaded
 
-    async def bring(self, run_id: str) -> Loaded | None:
-        """Read a run into memory; None when it has ended or never was. Raises what `load_run` raises."""
+    async def read(self, run_ids: Iterable[str]) -> Mapping[str, Row]:
+        """What `bring` reads first of these runs: a store that is asked together answers sooner."""
+        return await self._store.get([key for run_id in run_ids for key in RunKeys(run_id).first])
+
+    async def bring(self, run_id: str, rows: Mapping[str, Row] | None = None) -> Loaded | None:
+        """Read a run into memory; None when it has ended or never was. Raises what `load_run` raises.
+
+        `rows` is what `read` has just given for it.
+        """
         new = self._new.pop(run_id, None) if self._new else None
         if new is not None:
             loaded: Loaded | None = self._fresh(*new)
         else:
             loaded = await load_run(
-                self._store, self._app, RunKeys(run_id), find_activity=self._find_activity, patient=self._patient
+                self._store,
+                self._app,
+                RunKeys(run_id),
+                find_activity=self._find_activity,
+                patient=self._patient,
+                rows=rows,
             )
         if loaded is not None:
             self.loaded[run_id] = loaded

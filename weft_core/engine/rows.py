@@ -46,6 +46,11 @@ class RunKeys:
         return f"ready/{self._quoted}"
 
     @property
+    def first(self) -> tuple[str, str, str, str]:
+        """The single rows that are read when the run is brought into memory."""
+        return self.run, self.state, self.ready, self.seq
+
+    @property
     def history(self) -> str:
         return f"history/{self._quoted}/"
 

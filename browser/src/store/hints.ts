@@ -46,6 +46,13 @@ export class Hints {
   }
 
   #ring(byOthers: boolean): void {
-    for (const { callback, onlyOthers } of [...this.#watchers]) if (byOthers || !onlyOthers) callback();
+    for (const { callback, onlyOthers } of [...this.#watchers]) {
+      if (!byOthers && onlyOthers) continue;
+      try {
+        callback();
+      } catch (error) {
+        reportError(error); // the commit is durable, whatever becomes of those who hear of it
+      }
+    }
   }
 }

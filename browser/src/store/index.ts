@@ -14,10 +14,19 @@ import {
   type ScanOptions,
   type Store,
 } from "./port.js";
-import { checkRows, commitRows, getRows, Outdated, readName, scanRows } from "./transactions.js";
+import { checkRows, commitRows, getRows, type Outcome, Outdated, readName, scanRows } from "./transactions.js";
 
 export { Conflict, StoreError, StoreUnavailable } from "./errors.js";
 export { type Batch, type Durability, type Operations, type Row, SCAN_LIMIT_DEFAULT, type Store } from "./port.js";
+
+/** Commits that share one transaction at most; more wait for the next. */
+const GROUP_COMMITS_MAX = 100;
+
+interface Waiting {
+  readonly operations: Operations;
+  readonly resolve: (number: number) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 export interface StoreOptions {
   /** `strict` (default): a commit resolves when the disk has it. `relaxed`: when the operating system has it. */
@@ -52,8 +61,12 @@ export class IndexedDBStore implements Store {
   #owned: { readonly since: number; readonly latest: number } | null = null;
   readonly #known = new Known();
   #sequence = 0;
-  /** Commits of one client run one after another, so that its latest sequence number tells of all before it. */
-  #last: Promise<unknown> = Promise.resolve();
+  /**
+   * Commits made while another is under way: they share the next transaction. Those of one client go one after another,
+   * so that its latest sequence number tells of all before it.
+   */
+  readonly #waiting: Waiting[] = [];
+  #writing = false;
   #closed = false;
 
   /** Made by `openStore`. */
@@ -94,11 +107,10 @@ export class IndexedDBStore implements Store {
       await this.#use((database) => checkRows(database, expect));
       return 0;
     }
-    const turn = this.#last.then(() => this.#write(operations));
-    this.#last = turn.catch(() => {});
-    const number = await turn;
-    this.#hints.committed();
-    return number;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ operations, resolve, reject });
+      if (!this.#writing) void this.#writeAll();
+    });
   }
 
   watch(callback: () => void, onlyOthers = false): () => void {
@@ -130,36 +142,80 @@ export class IndexedDBStore implements Store {
     await this.#use(async () => {});
   }
 
-  async #write(operations: Operations): Promise<number> {
+  async #writeAll(): Promise<void> {
+    this.#writing = true;
+    await null; // those that are made at this very moment share the first transaction
+    while (this.#waiting.length > 0) await this.#writeTogether(this.#waiting.splice(0, GROUP_COMMITS_MAX));
+    this.#writing = false;
+  }
+
+  /** Write a group and tell whoever waits. What fails as a whole is tried one by one: it may be for one of them only. */
+  async #writeTogether(group: readonly Waiting[]): Promise<void> {
+    let outcomes: readonly Outcome[];
+    try {
+      outcomes = await this.#write(group.map(({ operations }) => operations));
+    } catch (error) {
+      if (group.length > 1 && !(error instanceof StoreUnavailable)) {
+        for (const one of group) await this.#writeTogether([one]);
+      } else {
+        for (const { reject } of group) reject(error);
+      }
+      return;
+    }
+    if (outcomes.some((outcome) => typeof outcome === "number")) this.#hints.committed();
+    for (const [place, outcome] of outcomes.entries()) {
+      const { resolve, reject } = group[place] as Waiting;
+      if (typeof outcome === "number") resolve(outcome);
+      else reject(outcome);
+    }
+  }
+
+  async #write(group: readonly Operations[]): Promise<readonly Outcome[]> {
     this.#sequence += 1;
     const owner = this.#ownership.held;
     if (!owner) this.#owned = null;
     const owned = this.#owned;
+    let judged: readonly Outcome[] | null = null;
     const fixed = {
       client: this.#client,
       sequence: this.#sequence,
       durability: this.durability,
       owner,
       since: owned?.since ?? null,
+      judged: (outcomes: readonly Outcome[]) => {
+        judged = outcomes;
+      },
     };
-    let guess = owned === null ? null : { latest: owned.latest, known: this.#known.versions };
-    let repeated = false;
-    const { number, first } = await this.#use(async (database) => {
+    const known = this.#known.versions;
+    let guess = owned === null || group.length > 1 ? null : { latest: owned.latest, known };
+    let repeated: readonly Outcome[] | null = null;
+    const { outcomes, first } = await this.#use(async (database) => {
       for (;;) {
         try {
-          return await commitRows(database, operations, { ...fixed, guess, repeated });
+          return await commitRows(database, group, { ...fixed, guess, repeated });
         } catch (error) {
           guess = null; // so `Outdated` comes once at most
-          repeated ||= error instanceof ConnectionLost && error.maybeApplied;
+          if (error instanceof ConnectionLost && error.maybeApplied) repeated ??= judged;
           if (!(error instanceof Outdated)) throw error;
         }
       }
     });
-    if (repeated) this.#known.forget();
-    else this.#known.committed(operations, number, guess !== null);
-    if (first) this.#owned = { since: number, latest: number };
-    else if (owned !== null) this.#owned = { since: owned.since, latest: number };
-    return number;
+    const numbers = outcomes.filter((outcome) => typeof outcome === "number");
+    const [number] = numbers;
+    const latest = numbers[numbers.length - 1];
+    if (repeated !== null) this.#known.forget();
+    else {
+      let alone = guess !== null;
+      for (const [place, outcome] of outcomes.entries()) {
+        if (typeof outcome !== "number") continue;
+        this.#known.committed(group[place] as Operations, outcome, alone);
+        alone = true;
+      }
+    }
+    if (number === undefined || latest === undefined) return outcomes;
+    if (first) this.#owned = { since: number, latest };
+    else if (owned !== null) this.#owned = { since: owned.since, latest };
+    return outcomes;
   }
 
   /** Call with a live connection; on a lost one, once more with a new one. */

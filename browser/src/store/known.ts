@@ -13,14 +13,19 @@ export class Known {
     const { versions } = this;
     if (!alone || versions.size > KNOWN_MAX) versions.clear();
     for (const [key, version] of operations.expect) versions.set(key, version);
-    for (const [start, end] of operations.deleteRange) {
-      for (const key of versions.keys()) if (start <= key && key < end) versions.set(key, 0);
-    }
-    for (const key of operations.delete) versions.set(key, 0);
-    for (const [key] of operations.put) versions.set(key, number);
+    written(versions, operations, number);
   }
 
   forget(): void {
     this.versions.clear();
   }
+}
+
+/** What a commit with these operations and this number does to the versions of rows. */
+export function written(versions: Map<string, number>, operations: Operations, number: number): void {
+  for (const [start, end] of operations.deleteRange) {
+    for (const key of versions.keys()) if (start <= key && key < end) versions.set(key, 0);
+  }
+  for (const key of operations.delete) versions.set(key, 0);
+  for (const [key] of operations.put) versions.set(key, number);
 }

@@ -5,6 +5,7 @@
 
 import { type Logged, META, RECENT, type Recent, ROWS, STORE } from "./database.js";
 import { Conflict, ConnectionLost, translate } from "./errors.js";
+import { written } from "./known.js";
 import type { Durability, Operations, Row } from "./port.js";
 
 /** How many clients' latest commits are remembered; whoever repeats a commit was among the last. */
@@ -13,22 +14,27 @@ const RECENT_MAX = 32;
 const FORGET_EVERY = 64;
 const NUMBERS = IDBKeyRange.bound(0, Number.POSITIVE_INFINITY);
 
-/** Which commit of which client this is. */
+/** The number that one commit of a group got, or why nothing of it was written. */
+export type Outcome = number | Conflict;
+
+/** Which group of commits of which client this is: most groups are one commit. */
 export interface Attempt {
   readonly client: string;
-  /** Grows with each commit of the client; the same again when a commit is repeated. */
+  /** Grows with each group of the client; the same again when a group is repeated. */
   readonly sequence: number;
   readonly durability: Durability;
   /** Whether the client owns the store; `since`: the number of its first commit as the owner, null before that. */
   readonly owner: boolean;
   readonly since: number | null;
   /**
-   * Which commit this owner believes to be the latest, to write before anything was read; null to read first. `known`
-   * has versions of rows as of that commit.
+   * For a group of one: which commit this owner believes to be the latest, to write before anything was read; null to
+   * read first. `known` has versions of rows as of that commit.
    */
   readonly guess: { readonly latest: number; readonly known: ReadonlyMap<string, number> } | null;
-  /** The outcome of an earlier attempt is not known: see whether it was applied. Only without a guess. */
-  readonly repeated: boolean;
+  /** The end of an earlier attempt is not known, but how it judged: null, or see whether that was applied. Without a guess. */
+  readonly repeated: readonly Outcome[] | null;
+  /** Gets the outcomes before anything is written. */
+  readonly judged: (outcomes: readonly Outcome[]) => void;
 }
 
 /** Somebody else has committed since `Attempt.guess`; nothing was written. */
@@ -137,25 +143,28 @@ function write(rows: IDBObjectStore, operations: Operations, version: number): v
 }
 
 /**
- * Apply `operations` atomically; resolves to the commit's number, and whether it is an owner's first one.
+ * Commit a group: each as if by itself, one after the other, all durable together. Resolves to what became of each, and
+ * whether it is an owner's first write.
  *
  * Every commit leaves a row under its number. With a guess that holds, and it does while one engine alone is writing, no
  * answer has to be waited for: adding the row of the next number fails when somebody else has taken it, and undoes the
  * whole; else the versions that this owner knows are still right. Every answer to wait for costs a tenth of the commit
- * or more. A guess that does not hold is `Outdated`.
+ * or more. A guess that does not hold is `Outdated`; with a guess a conflict rejects.
  */
 export function commitRows(
   database: IDBDatabase,
-  operations: Operations,
+  group: readonly Operations[],
   attempt: Attempt,
-): Promise<{ number: number; first: boolean }> {
+): Promise<{ outcomes: readonly Outcome[]; first: boolean }> {
   return transact(database, [ROWS, META], "readwrite", attempt.durability, "writing", (transaction, refuse) => {
     const rows = transaction.objectStore(ROWS);
     const meta = transaction.objectStore(META);
-    if (attempt.guess === null) return commitReading(transaction, rows, meta, operations, attempt, refuse);
+    if (attempt.guess === null) return commitReading(transaction, rows, meta, group, attempt);
     const { client, sequence, since, guess } = attempt;
+    const [operations] = group as [Operations];
     const number = guess.latest + 1;
     const logged: Logged = { number, client, sequence, owner: true };
+    attempt.judged([number]);
     meta.add(logged, number).onerror = (event) => {
       event.stopPropagation(); // not prevented: it aborts the transaction, also one whose commit was asked for
       refuse(new Outdated(), true);
@@ -165,53 +174,70 @@ export function commitRows(
     write(rows, operations, number);
     if (since !== null && number % FORGET_EVERY === 0) meta.delete(IDBKeyRange.bound(since, number, true, true));
     if (unknown.length === 0) transaction.commit();
-    return () => ({ number, first: false });
+    return () => ({ outcomes: [number], first: false });
   });
 }
 
-/** `commitRows` without a guess: read where the commits stand, check, and write. */
+/** `commitRows` without a guess: read where the commits stand and what they expect, judge them, and write. */
 function commitReading(
   transaction: IDBTransaction,
   rows: IDBObjectStore,
   meta: IDBObjectStore,
-  operations: Operations,
-  { client, sequence, owner, since, repeated }: Attempt,
-  refuse: (error: Error) => void,
-): () => { number: number; first: boolean } {
-  const { expect } = operations;
-  let number = 0;
+  group: readonly Operations[],
+  { client, sequence, owner, since, repeated, judged }: Attempt,
+): () => { outcomes: readonly Outcome[]; first: boolean } {
+  let outcomes: readonly Outcome[] = [];
   let first = false;
-  let applied = false;
   const latest = meta.openCursor(NUMBERS, "prev");
   const all: IDBRequest<Logged[]> | null = owner || repeated ? meta.getAll(NUMBERS) : null;
-  const recent: IDBRequest<Recent> = meta.get(RECENT); // answered after those before, before the questions that follow
-  const writeLast = () => {
-    const others = recent.result.filter((commit) => commit.client !== client).slice(0, RECENT_MAX - 1);
-    const logged: Logged = { number, client, sequence, owner };
-    meta.put([logged, ...others], RECENT);
-    meta.put(logged, number);
+  const expected = new Set(group.flatMap(({ expect }) => expect.map(([key]) => key)));
+  const versions = new Map<string, number>();
+  for (const key of expected) {
+    const request: IDBRequest<Row | undefined> = rows.get(key);
+    request.onsuccess = () => versions.set(key, request.result?.version ?? 0);
+  }
+  const recent: IDBRequest<Recent> = meta.get(RECENT); // answered when all before it are
+  recent.onsuccess = () => {
     const log = all?.result ?? [];
-    const ownedByOthers = log.some((c) => c.owner && c.client !== client && c.number > (since ?? 0));
-    first = owner && (since === null || ownedByOthers);
-    if (first) forgetEarlier(meta, [...log, logged]);
-    write(rows, operations, number);
+    const mine = (commit: Logged) => commit.client === client && commit.sequence === sequence;
+    if (repeated && [...log, ...recent.result].some(mine)) {
+      outcomes = repeated;
+      return;
+    }
+    outcomes = judge(group, versions, (latest.result?.key as number | undefined) ?? 0);
+    judged(outcomes);
+    const numbers = outcomes.filter((outcome) => typeof outcome === "number");
+    if (numbers.length > 0) {
+      const logged = [...new Set([numbers[0] as number, numbers[numbers.length - 1] as number])].map(
+        (number): Logged => ({ number, client, sequence, owner }),
+      );
+      const others = recent.result.filter((commit) => commit.client !== client).slice(0, RECENT_MAX - 1);
+      meta.put([logged[0], ...others], RECENT);
+      for (const commit of logged) meta.put(commit, commit.number);
+      const ownedByOthers = log.some((c) => c.owner && c.client !== client && c.number > (since ?? 0));
+      first = owner && (since === null || ownedByOthers);
+      if (first) forgetEarlier(meta, [...log, ...logged]);
+      for (const [place, outcome] of outcomes.entries()) {
+        if (typeof outcome === "number") write(rows, group[place] as Operations, outcome);
+      }
+    }
     transaction.commit();
   };
-  recent.onsuccess = () => {
-    number = ((latest.result?.key as number | undefined) ?? 0) + 1;
-    const mine = (commit: Logged) => commit.client === client && commit.sequence === sequence;
-    const found = repeated ? ([...(all?.result ?? []), ...recent.result].find(mine) ?? null) : null;
-    applied = found !== null;
-    if (found !== null) number = found.number;
-    else if (expect.length === 0) writeLast();
-  };
-  const unlessApplied =
-    <T>(act: (given: T) => void) =>
-    (given: T) => {
-      if (!applied) act(given);
-    };
-  check(rows, expect, unlessApplied(refuse), unlessApplied(writeLast));
-  return () => ({ number, first });
+  return () => ({ outcomes, first });
+}
+
+/** What becomes of each commit, one after the other, given the `versions` of the rows that they expect something of. */
+function judge(group: readonly Operations[], versions: Map<string, number>, latest: number): Outcome[] {
+  let number = latest;
+  return group.map((operations) => {
+    for (const [key, version] of operations.expect) {
+      const actual = versions.get(key) as number;
+      if (actual !== version) return new Conflict(key, version, actual);
+    }
+    number += 1;
+    written(versions, operations, number);
+    return number;
+  });
 }
 
 /**
