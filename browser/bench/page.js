@@ -1,8 +1,14 @@
 /** What the benchmark calls in the page: a round of the raw loop, a round of the engine. Both on IndexedDB, on disk. */
 import { Weft } from "/weft/weft.js";
 
-const open = (durability) =>
-  Weft.open({ app: "app:app", files: { "app.py": "/bench/app.py" }, database: `bench-${durability}`, durability });
+const open = (durability, options = {}) =>
+  Weft.open({
+    app: "app:app",
+    files: { "app.py": "/bench/app.py" },
+    database: `bench-${durability}`,
+    durability,
+    ...options,
+  });
 
 globalThis.boot = async (durability) => {
   const began = performance.now();
@@ -35,13 +41,25 @@ globalThis.engine = async ({ runs, count }) => {
   return { rate: (runs * count * 1000) / Math.max(last - first, 1), elapsed };
 };
 
-/** Milliseconds until a start is durable, without an engine's help. */
-globalThis.startLatency = async (times) => {
+const latency = async (weft, times) => {
   const spans = [];
   for (let i = 0; i < times; i++) {
     const began = performance.now();
-    await it.start("steps", 0);
+    await weft.start("steps", 0);
     spans.push(performance.now() - began);
   }
   return spans.sort((a, b) => a - b)[times >> 1];
+};
+
+/** Milliseconds until a start is durable while the engine is busy with those before. */
+globalThis.startLatency = (times) => latency(it, times);
+
+/** The same while no engine is loaded anywhere. */
+globalThis.startAlone = async ({ durability, times }) => {
+  const weft = await open(durability, { database: `bench-alone-${durability}`, engine: false });
+  try {
+    return await latency(weft, times);
+  } finally {
+    await weft.close();
+  }
 };
