@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from weft_core.engine.crowded import Crowded
 from weft_core.engine.parking import Parking
 from weft_core.engine.residents import Residents
 from weft_core.store import keys
@@ -18,13 +19,14 @@ class Agenda:
     first timer is due (ms), as far as is known; None when there is none.
     """
 
-    def __init__(self, store: Store, runs: Residents, parking: Parking) -> None:
+    def __init__(self, store: Store, runs: Residents, parking: Parking, crowded: Crowded) -> None:
         self.todo: dict[str, bool] = {}
         self.hinted = True
         self.next_due: int | None = 0
         self._store = store
         self._runs = runs
         self._parking = parking
+        self._crowded = crowded
 
     def look_again(self) -> None:
         """Nothing that is known of the store can be relied on."""
@@ -53,7 +55,9 @@ class Agenda:
                 run_id = keys.unquote(row.key[6:])
                 loaded = self._runs.loaded.get(run_id)
                 if loaded is None or loaded.ready_version != row.version:
-                    if loaded is None and self._parking.unchanged(run_id, row.version):
+                    if loaded is None and (
+                        self._parking.unchanged(run_id, row.version) or self._crowded.unchanged(run_id, row.version)
+                    ):
                         continue
                     self.todo[run_id] = True
             if len(rows) < 1_000:
@@ -61,13 +65,13 @@ class Agenda:
             start = rows[-1].key + "\x00"
 
     async def _find_due(self, now: int) -> None:
-        """Runs with a timer that is due, but for those that are parked: their timers stay, and must hide no other."""
+        """Runs with a timer that is due, but for those parked or set aside: their timers stay, and must hide no other."""
         start, end, found = "timer/", keys.timer_until(now), 0
         while True:
             rows = await self._store.scan(start, end, limit=DUE_SCAN_MAX)
             for row in rows:
                 run_id = keys.unquote(row.key.split("/")[2])
-                if run_id not in self._parking:
+                if run_id not in self._parking and run_id not in self._crowded:
                     self.todo.setdefault(run_id, False)
                     found += 1
             if len(rows) < DUE_SCAN_MAX:

@@ -89,6 +89,10 @@ class Attempts:
             return facts
         return {run_id: facts.pop(run_id) for run_id in list(islice(facts, limit))}
 
+    def take_of(self, run_id: str) -> dict[str, Facts]:
+        """The facts of one run, if there are any."""
+        return {run_id: self.facts.pop(run_id)} if run_id in self.facts else {}
+
     def give_back(self, run_id: str, facts: Facts) -> None:
         """Take facts back that no commit has consumed; what came since comes after them."""
         since = self.facts.get(run_id)

@@ -16,6 +16,7 @@ from itertools import islice
 from weft_core.engine.activities import Activities
 from weft_core.engine.agenda import Agenda
 from weft_core.engine.attempts import Attempts
+from weft_core.engine.crowded import Crowded
 from weft_core.engine.host import Host
 from weft_core.engine.loader import Loaded, refresh_inbox
 from weft_core.engine.parking import Parking
@@ -23,7 +24,7 @@ from weft_core.engine.residents import Residents
 from weft_core.engine.submissions import Submission, Submissions
 from weft_core.engine.turns import NO_FACTS, Turns, engine_failed
 from weft_core.engine.waiters import Waiters
-from weft_core.errors import Conflict, StoreError, StoreOwned, UnknownActivity, WeftError
+from weft_core.errors import Conflict, StoreError, StoreFull, StoreOwned, UnknownActivity, WeftError
 from weft_core.kernel.changes import Changes
 from weft_core.kernel.records import RunRecord
 from weft_core.kernel.step import stepped
@@ -73,7 +74,8 @@ class Pump:
         self._submissions = Submissions(self._commit, self._submitted)
         self._runs = Residents(store, app, find_activity=activities.__getitem__, patient=patient)
         self._waiters = Waiters()
-        self._agenda = Agenda(store, self._runs, self.parking)
+        self._crowded = Crowded(self._attempts)
+        self._agenda = Agenda(store, self._runs, self.parking, self._crowded)
         self._disarm: Callable[[], None] | None = None
         self._closing = False
         self._finish = False
@@ -143,8 +145,9 @@ class Pump:
 
     @property
     def next_due(self) -> int | None:
-        """When the next timer is due (ms), as far as is known."""
-        return self._agenda.next_due
+        """When the next timer is due, or a run that did not fit is to be tried again (ms), as far as is known."""
+        due, again = self._agenda.next_due, self._crowded.next_due
+        return due if again is None else again if due is None else min(due, again)
 
     @property
     def loaded_count(self) -> int:
@@ -186,7 +189,8 @@ class Pump:
                     now = yielded = self.host.now_ms()
                 try:
                     worked = await self._round(now)
-                    backoff = BACKOFF_FIRST_S
+                    if not self._crowded.full:
+                        backoff = BACKOFF_FIRST_S
                 except StoreOwned:
                     raise
                 except StoreError as error:
@@ -233,15 +237,19 @@ class Pump:
         agenda = self._agenda
         if agenda.hinted or (agenda.next_due is not None and now >= agenda.next_due):
             await agenda.find(now)
+        self._crowded.bring_back(now, agenda.todo)
         if self._attempts.facts or agenda.todo or self._submissions:
             worked = True
             await self._advance(now)
         return worked
 
     async def _advance(self, now: int) -> None:
-        work = taken = self._attempts.take(ROUND_RUNS_MAX)
+        alone = self._crowded.next()
+        work = taken = self._attempts.take(ROUND_RUNS_MAX) if alone is None else self._attempts.take_of(alone)
         todo, resident = self._agenda.todo, self._runs.loaded
-        if todo:
+        if alone is not None:
+            work = taken or {alone: NO_FACTS}
+        elif todo:
             others = islice((run_id for run_id in todo if run_id not in taken), ROUND_RUNS_MAX - len(taken))
             work = taken | dict.fromkeys(others, NO_FACTS)
         turns = Turns(self.store, self._runs, self._submissions, self._commit, self.owner_version)
@@ -256,21 +264,31 @@ class Pump:
                     if loaded is None:
                         continue
                 turns.move(loaded, facts, now)
-            for start in self._submissions.take_starts(ROUND_RUNS_MAX):
+            for start in self._submissions.take_starts(ROUND_RUNS_MAX if alone is None else 0):
                 turns.begin(start, now)
             number = await turns.commit(now)
             self._after_commit(turns.made, number, turns.problems)
+            self._crowded.fitted(alone)
             for problem in turns.problems:
                 await self._park(*problem)
         except StoreError as error:
             # Nothing or everything was written: forget what memory believes and read it again, with the same facts.
+            moved, count = turns.moved, len(turns.made)
             turns.fail_starts(error)
             for run_id in work:
                 self._runs.forget(run_id)
                 todo[run_id] = True
             for run_id, facts in taken.items():
                 self._attempts.give_back(run_id, facts)
-            raise
+            if not isinstance(error, StoreFull) or count == 0:
+                raise
+            if count > 1:
+                self._crowded.refused_together(moved)
+                return
+            for run_id, version in moved.items():
+                if not self._crowded.refused(run_id, version, error, now):
+                    raise
+                todo.pop(run_id)
 
     async def _bring_all(self, run_ids: Iterable[str]) -> Set[str]:
         """Bring those that are not in memory at once. Gives which."""
@@ -405,7 +423,7 @@ class Pump:
         if self._disarm is not None:
             self._disarm()
             self._disarm = None
-        due = self._agenda.next_due
+        due = self.next_due
         if due is not None:
             self._disarm = self.host.call_at(due, self._wake.set)
 

@@ -60,6 +60,11 @@ class Turns:
         self._commit = commit
         self._owner_version = owner_version
 
+    @property
+    def moved(self) -> dict[str, int]:
+        """The runs among those made that were there before, with the versions of their ready rows."""
+        return {loaded.keys.run_id: loaded.ready_version for loaded in self.made if loaded.start is None}
+
     def move(self, loaded: Loaded, facts: Facts, now: int) -> None:
         """Give a run its facts, let it move and add what it wants written."""
         if self._moved(loaded, facts, now):
