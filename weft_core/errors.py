@@ -228,13 +228,17 @@ class Conflict(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """The store could not be reached. `applied` is False when surely nothing was written, None when unknown."""
+    """The store could not be reached. `applied` is False when surely nothing was written, None when unknown.
+
+    `gone`: what was opened was deleted or replaced meanwhile and does not come back; an engine on it ends.
+    """
 
     code = "store_unavailable"
 
-    def __init__(self, message: str, *, applied: bool | None = None) -> None:
+    def __init__(self, message: str, *, applied: bool | None = None, gone: bool = False) -> None:
         super().__init__(message)
         self.applied = applied
+        self.gone = gone
 
 
 class StoreFull(StoreError):

@@ -32,6 +32,13 @@ export class WeftError extends Error {
   }
 }
 
+/** A value that no checkpoint can hold: making it again changes nothing. */
+export class NotStorable extends WeftError {
+  constructor(message: string) {
+    super("checkpoint", message);
+  }
+}
+
 /**
  * A run ended without a result. `type` is the Python exception's class, `detail` what it
  * said and `traceback` its text, when it has one.

@@ -36,7 +36,14 @@ export type ToWorker =
   | { readonly type: "wake" }
   /** An activity called by `call` ended; `value` is JSON text. */
   | { readonly type: "returned"; readonly call: number; readonly value: string }
-  | { readonly type: "threw"; readonly call: number; readonly name: string; readonly message: string }
+  /** `final`: another attempt would fail the same way. */
+  | {
+      readonly type: "threw";
+      readonly call: number;
+      readonly name: string;
+      readonly message: string;
+      readonly final: boolean;
+    }
   /** Stop at the last commit and give the lock to the next in line. */
   | { readonly type: "close" };
 
@@ -76,4 +83,6 @@ export type Announcement =
 
 /** The Web Lock that the one context holds that runs the engine on a database. */
 export const engineLock = (database: string): string => `weft:engine:${database}`;
+/** The Web Lock that a leader holds for those who want to hear of its end. Nobody waits for it to lead. */
+export const leaderLock = (database: string, id: string): string => `weft:leader:${database}:${id}`;
 export const engineChannel = (database: string): string => `weft:engine:${database}`;

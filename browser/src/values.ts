@@ -4,7 +4,7 @@
  * word for (dates with zones, decimals, classes of the app) stay as they are tagged.
  */
 
-import { WeftError } from "./errors.js";
+import { NotStorable } from "./errors.js";
 import { numbered } from "./json.js";
 import { ascii } from "./records.js";
 
@@ -18,7 +18,7 @@ export function encode(value: unknown, what: string): string {
 }
 
 function lower(value: unknown, path: string, depth: number): unknown {
-  if (depth > DEPTH_MAX) throw new WeftError("checkpoint", `${path} is nested more than ${DEPTH_MAX} deep`);
+  if (depth > DEPTH_MAX) throw new NotStorable(`${path} is nested more than ${DEPTH_MAX} deep`);
   switch (typeof value) {
     case "undefined":
       return null;
@@ -31,14 +31,14 @@ function lower(value: unknown, path: string, depth: number): unknown {
     case "object":
       break;
     default:
-      throw new WeftError("checkpoint", `${path} is a ${typeof value}, which cannot be stored; send plain data`);
+      throw new NotStorable(`${path} is a ${typeof value}, which cannot be stored; send plain data`);
   }
   if (value === null) return null;
   if (Array.isArray(value)) return value.map((item, i) => lower(item, `${path}[${i}]`, depth + 1));
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
     const kind = value.constructor?.name ?? "object";
-    throw new WeftError("checkpoint", `${path} is a ${kind}, which cannot be stored; send plain data`);
+    throw new NotStorable(`${path} is a ${kind}, which cannot be stored; send plain data`);
   }
   const items = Object.entries(value)
     .filter(([, item]) => item !== undefined)

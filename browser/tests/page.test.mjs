@@ -6,6 +6,7 @@ import { load } from "./load.mjs";
 
 const { openStore } = await load("store/index.ts");
 const runs = await load("page/runs.ts");
+const { start, send } = await load("page/writes.ts");
 const keys = await load("keys.ts");
 const { Run } = await load("page/run.ts");
 const { Watch } = await load("page/watch.ts");
@@ -68,21 +69,61 @@ test("a damaged record is listed with its problem and hides no other", async () 
 
 test("an id that no run can have is refused at the start and not found anywhere else", async () => {
   const impossible = "\u540d".repeat(200);
-  await assert.rejects(runs.start(store, "order", [], { id: impossible }), { code: "declaration" });
-  await assert.rejects(runs.start(store, "order", [], { id: "" }), { code: "declaration" });
+  await assert.rejects(start(store, "order", undefined, { id: impossible }), { code: "declaration" });
+  await assert.rejects(start(store, "order", undefined, { id: "" }), { code: "declaration" });
   await assert.rejects(runs.view(store, impossible), { code: "run_not_found" });
   await assert.rejects(runs.history(store, impossible), { code: "run_not_found" });
-  await assert.rejects(runs.send(store, impossible, "signal"), { code: "run_not_found" });
-  await assert.rejects(runs.send(store, "a-1", "signal", { id: impossible }), { code: "declaration" });
+  await assert.rejects(send(store, impossible, "signal"), { code: "run_not_found" });
+  await assert.rejects(send(store, "a-1", "signal", { id: impossible }), { code: "declaration" });
+});
+
+test("what cannot be started or sent is refused before anything is stored", async () => {
+  const other = await openStore("refused");
+  const refused = { code: "declaration" };
+  for (const workflow of [5, null, undefined, ""]) await assert.rejects(start(other, workflow, 1, {}), refused);
+  for (const options of [
+    { args: "abc" },
+    { kwargs: [1] },
+    { kwargs: "x" },
+    { ifExists: "bogus" },
+    { startAt: 5 },
+    { startAt: new Date("?") },
+    { version: 2 },
+    { id: 7 },
+  ]) {
+    await assert.rejects(start(other, "order", 1, options), refused, JSON.stringify(options));
+  }
+  assert.deepEqual(await other.scan("!", "~"), []);
+  const id = await start(other, "order", 1, {});
+  for (const name of [5, null, {}]) await assert.rejects(send(other, id, "signal", { name }), refused);
+  await assert.rejects(send(other, id, "cancel", { name: { why: 1 } }), refused);
+  await assert.rejects(runs.view(other, undefined), refused);
+  assert.deepEqual(await other.scan("inbox/", "inbox0"), []);
+  await other.close();
+});
+
+test("nobody hears of a run after the undo, also of a look that was under way", async () => {
+  const watch = new Watch(store);
+  const heard = [];
+  for (let turn = 0; turn < 20; turn++) {
+    const undo = new Run(store, watch, "a-1").on("change", (view) => heard.push(view.id));
+    await new Promise((resolve) => setTimeout(resolve, turn % 4));
+    const before = heard.length;
+    undo();
+    await store.get(["x"]);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(heard.length, before);
+  }
+  watch.close();
 });
 
 test("a start that is to wait sets its timer, as Python's client does", async () => {
   const other = await openStore("delayed");
   const at = new Date(1_700_000_000_000);
-  await runs.start(other, "order", [], { id: "later", startAt: at });
+  await start(other, "order", undefined, { id: "later", startAt: at });
   const found = (await other.scan("timer/", "timer0")).map((row) => row.key);
   assert.deepEqual(found, [keys.timer(at.getTime(), "later", "")]);
-  await assert.rejects(runs.start(other, "order", [], { startAt: new Date("?") }), { code: "declaration" });
+  await assert.rejects(start(other, "order", undefined, { startAt: new Date("?") }), { code: "declaration" });
   await other.close();
 });
 
@@ -94,7 +135,7 @@ test("an id that is used again counts its executions", async () => {
     [2, 3],
   ]) {
     await other.commit({ put: { [keys.run("o")]: JSON.stringify({ ...ended, execution: before }) } });
-    await runs.start(other, "order", [1], { id: "o", ifExists: "restart_if_closed" });
+    await start(other, "order", 1, { id: "o", ifExists: "restart_if_closed" });
     const row = (await other.get([keys.run("o")])).get(keys.run("o"));
     const { status, execution, input } = JSON.parse(row.value);
     assert.deepEqual({ status, execution, input }, { status: "pending", execution: after, input: [[1], {}] });

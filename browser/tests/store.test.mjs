@@ -557,7 +557,7 @@ test("a database deleted under an open store is reported, never begun anew", asy
     request.onblocked = reject;
   });
   await assert.rejects(store.get(["a"]), /was deleted while it was in use/);
-  await assert.rejects(store.commit({ put: { a: "2" } }), { code: "store_unavailable", applied: false });
+  await assert.rejects(store.commit({ put: { a: "2" } }), { code: "store_unavailable", applied: false, gone: true });
   assert.deepEqual(
     (await indexedDB.databases()).filter(({ name }) => name === store.name),
     [],
@@ -577,6 +577,39 @@ test("an open that fails is not an empty store", async () => {
     };
   });
   await assert.rejects(openStore(name), /newer version of Weft/);
+});
+
+test("closing waits for no commit, and spoils none that is on its way", async () => {
+  const name = newName();
+  const [store, other] = [await open(name), await open(name)];
+  let heard = 0;
+  other.watch(() => {
+    heard += 1;
+  });
+  const committing = store.commit({ put: { a: "1" } });
+  await null;
+  await null;
+  store.close();
+  assert.equal(await committing, 1);
+  assert.equal(await values(other), "a=1");
+  for (let n = 0; n < 50 && !heard; n++) await new Promise((resolve) => setTimeout(resolve, 2));
+  assert.equal(heard, 1);
+});
+
+test("one look reads single rows and a range of the same moment", async () => {
+  const name = newName();
+  const [reader, writer] = [await open(name), await open(name)];
+  await writer.commit({ put: { run: "0", "fiber/0": "0" } });
+  const looks = [];
+  for (let n = 1; n < 40; n++) {
+    const writing = writer.commit({ put: { run: `${n}`, "fiber/0": `${n}` } });
+    looks.push(reader.look(["run", "none"], "fiber/", "fiber0", 10));
+    await writing;
+  }
+  for (const { rows, found } of await Promise.all(looks)) {
+    assert.equal(rows.get("run").value, found[0].value);
+    assert.deepEqual([rows.size, found.length], [1, 1]);
+  }
 });
 
 test("watchers hear of commits here and of commits by other handles", async () => {

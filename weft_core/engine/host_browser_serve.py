@@ -44,9 +44,12 @@ class Door:
         """An activity of the page gave a result."""
         self.loop.call_soon(self._settle, call, text, None)
 
-    def threw(self, call: int, name: str, message: str) -> None:
-        """An activity of the page failed with a JavaScript error."""
-        self.loop.call_soon(self._settle, call, None, ActivityError(f"{name}: {message}", type_name=name))
+    def threw(self, call: int, name: str, message: str, final: bool) -> None:
+        """An activity of the page failed with a JavaScript error; `final`: another attempt would fail the same way."""
+        error = ActivityError(f"{name}: {message}", type_name=name)
+        if final:
+            error.non_retryable = True  # type: ignore[attr-defined]
+        self.loop.call_soon(self._settle, call, None, error)
 
     # --- on the loop ------------------------------------------------------------------------------------------------
 

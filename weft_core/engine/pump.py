@@ -24,7 +24,7 @@ from weft_core.engine.residents import Residents
 from weft_core.engine.submissions import Submission, Submissions
 from weft_core.engine.turns import NO_FACTS, Turns, engine_failed
 from weft_core.engine.waiters import Waiters
-from weft_core.errors import Conflict, StoreError, StoreFull, StoreOwned, UnknownActivity, WeftError
+from weft_core.errors import Conflict, StoreError, StoreFull, StoreOwned, StoreUnavailable, UnknownActivity, WeftError
 from weft_core.kernel.changes import Changes
 from weft_core.kernel.records import RunRecord
 from weft_core.kernel.step import stepped
@@ -68,6 +68,7 @@ class Pump:
         self._ended = False
         self._committing = False
         self.failure: BaseException | None = None
+        self._gone: StoreUnavailable | None = None
         self._wake = asyncio.Event()
         self.parking = Parking(store, owner_version)
         self._attempts = Attempts(activities=activities, codec=app.codec, host=host, wake=self._wake.set)
@@ -177,7 +178,7 @@ class Pump:
     # --- the loop --------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Go round until stopped. A lost fence ends the loop; a failing store is tried again with growing pauses."""
+        """Go round until stopped. A lost fence or store ends the loop; a failing one is tried again with growing pauses."""
         self.running = True
         backoff = BACKOFF_FIRST_S
         yielded = self.host.now_ms()
@@ -189,11 +190,15 @@ class Pump:
                     now = yielded = self.host.now_ms()
                 try:
                     worked = await self._round(now)
+                    if self._gone is not None:
+                        raise self._gone
                     if not self._crowded.full:
                         backoff = BACKOFF_FIRST_S
                 except StoreOwned:
                     raise
                 except StoreError as error:
+                    if isinstance(error, StoreUnavailable) and error.gone:
+                        raise
                     log.warning("the store failed, trying again in %.2f s: %s", backoff, error)
                     if not self._submissions.waiting:  # those are to be told now
                         await self._pause(backoff)
@@ -337,7 +342,9 @@ class Pump:
             return await self.store.commit(batch)
         except Conflict:
             raise
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, StoreUnavailable) and error.gone:
+                self._gone = error  # whoever this batch is of hears it, too
             self._agenda.hinted = True  # it may have taken effect all the same, also for runs that are not in memory
             raise
         finally:

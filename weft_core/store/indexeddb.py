@@ -181,7 +181,7 @@ def _error(told: dict[str, Any]) -> StoreError:
         case "store_owned":
             return StoreOwned(message)
         case "store_unavailable":
-            return StoreUnavailable(message, applied=told["applied"])
+            return StoreUnavailable(message, applied=told["applied"], gone=bool(told.get("gone")))
         case _:
             return StoreError(message)
 

@@ -365,7 +365,7 @@ class SqliteStore:
                 return
         except FileNotFoundError:
             pass
-        raise StoreUnavailable(f"{self.path} was deleted or replaced while it was open", applied=False)
+        raise StoreUnavailable(f"{self.path} was deleted or replaced while it was open", applied=False, gone=True)
 
     async def _retry(self, error: sqlite3.Error, attempts: int) -> int:
         """Wait a little when another process holds the lock; raise the translated error otherwise, or at last."""

@@ -1,6 +1,5 @@
 /** The page's side of the engine worker: starting it, hearing how it stands, carrying out the page's activities. */
 
-import { WeftError } from "../errors.js";
 import {
   type Announcement,
   type AppFile,
@@ -8,27 +7,13 @@ import {
   type EnginePhase,
   type EngineState,
   engineChannel,
-  engineLock,
+  leaderLock,
   PROTOCOL_VERSION,
   type ToPage,
   type ToWorker,
 } from "../protocol.js";
-import { decode, encode, parseJson } from "../values.js";
-
-/** What an activity in JavaScript can know of its attempt. */
-export interface ActivityInfo {
-  readonly runId: string;
-  /** The same on every attempt of this operation, also after a crash: give it to the outside system. */
-  readonly key: string;
-  /** Counts from 1. */
-  readonly attempt: number;
-  /** Aborts when nobody wants the result any more. */
-  readonly signal: AbortSignal;
-}
-
-/** The workflow's positional arguments, then what there is to know of the attempt. Plain data in, plain data out. */
-// biome-ignore lint/suspicious/noExplicitAny: activities declare their own arguments
-export type Activity = (...args: any[]) => unknown;
+import { StoreUnavailable } from "../store/errors.js";
+import { type Activities, Calls } from "./calls.js";
 
 export interface EngineOptions {
   readonly database: string;
@@ -36,7 +21,7 @@ export interface EngineOptions {
   readonly app: string;
   readonly files: readonly AppFile[];
   readonly packages: readonly string[];
-  readonly activities: Readonly<Record<string, Activity>>;
+  readonly activities: Activities;
   readonly assets: string;
 }
 
@@ -52,21 +37,25 @@ export interface EngineView extends EngineState {
 const REPLACEMENTS_MAX = 3;
 /** An engine that served this long was healthy: replacements are counted anew. */
 const HEALTHY_AFTER_MS = 30_000;
+/** How long a worker may take to stop at its last commit before it is stopped in the middle. */
+const CLOSE_MS_MAX = 5_000;
 
 /** This tab's engine. `kill` and `start` are for people who want to see a run survive. */
 export class Engine {
   readonly #options: EngineOptions;
   readonly #channel: BroadcastChannel;
   readonly #listeners = new Set<(view: EngineView) => void>();
-  readonly #calls = new Map<number, AbortController>();
   #worker: Worker | undefined;
+  #calls: Calls | undefined;
   #id = "";
   #own: EngineState = { phase: "closed", message: "not started" };
   #other: EngineState | undefined;
   #replacements = 0;
   #servingSince = 0;
+  #closing: Promise<void> | undefined;
   #closed: (() => void) | undefined;
-  #queued = false;
+  /** The leader whose end is waited for. */
+  #followed = "";
   readonly #givingUp = new AbortController();
 
   constructor(options: EngineOptions) {
@@ -100,20 +89,43 @@ export class Engine {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Start this tab's worker: it boots Python when its turn comes. Does nothing when it is there already. */
+  /**
+   * Start this tab's worker: it boots Python when its turn comes. Does nothing when it is there already; throws
+   * `store_unavailable` when the client was closed.
+   */
   start(): void {
+    if (this.#closing) throw new StoreUnavailable("the client was closed; open another one", false);
     if (this.#worker) return;
     const url = `${this.#options.assets}weft-worker.js`;
-    const worker = new Worker(url, { type: "module", name: "weft" });
+    let worker: Worker;
+    try {
+      worker = new Worker(url, { type: "module", name: "weft" });
+    } catch (error) {
+      const message = `the engine worker could not be started from ${url}: ${error}; serve it from the page's own origin`;
+      this.#ended({ phase: "failed", message });
+      return;
+    }
     this.#worker = worker;
+    const calls = new Calls(this.#options.activities, (message) => worker.postMessage(message));
+    this.#calls = calls;
+    let loaded = false;
     worker.onmessage = (event: MessageEvent<ToPage>) => {
-      if (worker === this.#worker) this.#heard(event.data);
+      loaded = true;
+      if (worker === this.#worker) this.#heard(event.data, calls);
     };
     worker.onerror = (event) => {
-      const message = event.message
-        ? `the engine worker broke: ${event.message} (${event.filename}:${event.lineno})`
-        : `the engine worker could not be loaded from ${url}`;
-      this.#ended({ phase: "failed", message });
+      event.preventDefault();
+      if (worker !== this.#worker) return;
+      const where = event.message ? `${event.message} (${event.filename}:${event.lineno})` : "";
+      if (loaded) {
+        // A callback of the app that threw. The engine hears of what concerns it, and says so when it ends.
+        console.error(`Weft: uncaught in the engine worker: ${where}`);
+      } else {
+        const message = where
+          ? `the engine worker broke: ${where}`
+          : `the engine worker could not be loaded from ${url}`;
+        this.#ended({ phase: "failed", message });
+      }
     };
     const { activities, ...rest } = this.#options;
     this.#id = crypto.getRandomValues(new Uint32Array(4)).join("-");
@@ -125,13 +137,21 @@ export class Engine {
     this.#ended({ phase: "closed", message: "killed" });
   }
 
-  /** Let this tab's worker stop at its last commit. */
-  async close(): Promise<void> {
+  /** Let this tab's worker stop at its last commit; one that does not within seconds is killed. For good. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     if (this.#worker) {
-      await new Promise<void>((resolve) => {
+      const closed = new Promise<void>((resolve) => {
         this.#closed = resolve;
-        this.#say({ type: "close" });
       });
+      const timer = setTimeout(() => this.kill(), CLOSE_MS_MAX);
+      this.#say({ type: "close" });
+      await closed;
+      clearTimeout(timer);
     }
     this.#givingUp.abort();
     this.#channel.onmessage = null;
@@ -153,17 +173,21 @@ export class Engine {
     if (message.type !== "leader" || message.id === this.#id) return;
     this.#other = { phase: message.phase, message: message.message };
     this.#tell();
-    if (message.phase === "booting" || message.phase === "serving") void this.#outlive();
+    if (message.phase === "booting" || message.phase === "serving") void this.#outlive(message.id);
   }
 
-  /** A leader that dies says nothing, but its lock is free then: wait in line for that, and let the next one pass. */
-  async #outlive(): Promise<void> {
-    if (this.#queued) return;
-    this.#queued = true;
+  /**
+   * A leader that dies says nothing, but the lock of its name is free then. Nobody waits in that line in order to lead:
+   * a page that is busy, or shows a dialog, could not let the next one pass.
+   */
+  async #outlive(id: string): Promise<void> {
+    if (this.#followed === id) return;
+    this.#followed = id;
     const options = { mode: "shared", signal: this.#givingUp.signal } as const;
     try {
-      await navigator.locks.request(engineLock(this.#options.database), options, () => {
-        this.#queued = false;
+      await navigator.locks.request(leaderLock(this.#options.database, id), options, () => {
+        if (this.#followed !== id) return; // another one has announced itself since
+        this.#followed = "";
         this.#other = undefined;
         this.#tell();
       });
@@ -172,7 +196,7 @@ export class Engine {
     }
   }
 
-  #heard(message: ToPage): void {
+  #heard(message: ToPage, calls: Calls): void {
     switch (message.type) {
       case "engine":
         this.#own = { phase: message.phase, message: message.message };
@@ -182,11 +206,10 @@ export class Engine {
         else this.#tell();
         return;
       case "call":
-        void this.#carryOut(message);
+        void calls.carryOut(message);
         return;
       case "abort":
-        this.#calls.get(message.call)?.abort();
-        this.#calls.delete(message.call);
+        calls.abort(message.call);
         return;
       default:
         message satisfies never;
@@ -194,18 +217,17 @@ export class Engine {
   }
 
   #ended(state: EngineState, replace = false): void {
-    if (this.view.leader === "this") {
-      // A worker that is terminated cannot say so itself.
-      this.#channel.postMessage({ type: "leader", id: this.#id, ...state } satisfies Announcement);
-    }
+    const led = this.view.leader === "this";
     this.#worker?.terminate();
     this.#worker = undefined;
     this.#own = state;
-    for (const call of this.#calls.values()) call.abort();
-    this.#calls.clear();
+    this.#calls?.end();
+    this.#calls = undefined;
+    // A worker that is terminated cannot say so itself.
+    if (led) this.#channel.postMessage({ type: "leader", id: this.#id, ...state } satisfies Announcement);
     this.#closed?.();
     this.#tell();
-    if (!replace || state.phase !== "failed" || this.#servingSince === 0) return;
+    if (!replace || this.#closing || state.phase !== "failed" || this.#servingSince === 0) return;
     // It has served before, so it is Python that died and not the app that is wrong: a new one goes on from the store.
     if (Date.now() - this.#servingSince > HEALTHY_AFTER_MS) this.#replacements = 0;
     if (this.#replacements++ < REPLACEMENTS_MAX) this.start();
@@ -218,23 +240,6 @@ export class Engine {
       } catch (error) {
         reportError(error); // a listener that fails is heard of, and stops neither the others nor the engine
       }
-    }
-  }
-
-  async #carryOut(call: Extract<ToPage, { type: "call" }>): Promise<void> {
-    const abort = new AbortController();
-    this.#calls.set(call.call, abort);
-    const info: ActivityInfo = { runId: call.runId, key: call.key, attempt: call.attempt, signal: abort.signal };
-    try {
-      const activity = this.#options.activities[call.activity];
-      if (!activity) throw new WeftError("not_found", `this page has no activity ${call.activity}`);
-      const result = await activity(...(decode(parseJson(call.args)) as unknown[]), info);
-      const value = encode(result, `result of ${call.activity}`);
-      if (this.#calls.delete(call.call)) this.#say({ type: "returned", call: call.call, value });
-    } catch (error) {
-      if (!this.#calls.delete(call.call)) return;
-      const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
-      this.#say({ type: "threw", call: call.call, name, message });
     }
   }
 }

@@ -13,17 +13,21 @@ import { WeftError } from "../errors.js";
 import type { AppFile, Durability } from "../protocol.js";
 import type { RunRecord } from "../records.js";
 import { openStore, type Store } from "../store/index.js";
-import { type Activity, Engine } from "./engine.js";
+import type { Activity } from "./calls.js";
+import { Engine } from "./engine.js";
 import { Run } from "./run.js";
-import { type ListOptions, list, type StartOptions, start } from "./runs.js";
+import { type ListOptions, list } from "./runs.js";
 import { Watch } from "./watch.js";
+import { type StartOptions, start } from "./writes.js";
 
 export { type ErrorCode, RunFailed, WeftError } from "../errors.js";
 export type { Durability, EnginePhase, EngineState } from "../protocol.js";
 export type { HistoryRow, RunRecord, Status } from "../records.js";
-export type { Activity, ActivityInfo, Engine, EngineView, Leader } from "./engine.js";
+export type { Activity, ActivityInfo } from "./calls.js";
+export type { Engine, EngineView, Leader } from "./engine.js";
 export type { Run, SignalOptions } from "./run.js";
-export type { Fiber, Frame, ListOptions, RunView, StartOptions } from "./runs.js";
+export type { Fiber, Frame, ListOptions, RunView } from "./runs.js";
+export type { StartOptions } from "./writes.js";
 
 export interface OpenOptions {
   /** `module:app`: which app the engine runs. */
@@ -70,8 +74,9 @@ export class Weft {
       ? absolute(`${options.assets.replace(/\/+$/, "")}/`)
       : new URL(".", import.meta.url).href;
     const database = options.database ?? options.app.split(":")[0] ?? "";
-    if (!/^[^?/\s][^?\s]*$/.test(database)) {
-      throw new WeftError("declaration", `${JSON.stringify(database)} is no name for a database: no blank and no "?"`);
+    if (!/^[^?\s]+$/.test(database) || /^\/|\/$/.test(database)) {
+      const message = `${JSON.stringify(database)} is no name for a database: no blank, no "?", no "/" at its ends`;
+      throw new WeftError("declaration", message);
     }
     const durability = options.durability ?? "strict";
     const store = await openStore(database, { durability });
@@ -94,12 +99,7 @@ export class Weft {
    * more: `options.args`).
    */
   async start(workflow: string, input?: unknown, options: StartOptions = {}): Promise<Run> {
-    const args = input === undefined ? [] : [input];
-    return new Run(
-      this.#store,
-      this.#watch,
-      await start(this.#store, workflow, [...args, ...(options.args ?? [])], options),
-    );
+    return new Run(this.#store, this.#watch, await start(this.#store, workflow, input, options));
   }
 
   /** The handle of a run by id; reads nothing. */
@@ -119,7 +119,7 @@ export class Weft {
 
   /** Stop this tab's engine at its last commit and close the database. Runs go on with the next engine. */
   async close(): Promise<void> {
-    await this.engine.close();
+    await this.engine.close(); // it may be called twice
     this.#watch.close();
     this.#store.close();
   }

@@ -6,6 +6,7 @@ import type { Store } from "../store/index.js";
 import { encode } from "../values.js";
 import * as runs from "./runs.js";
 import type { Watch } from "./watch.js";
+import { send } from "./writes.js";
 
 export interface SignalOptions {
   /** The same id again is accepted and does nothing more. */
@@ -26,26 +27,26 @@ export class Run {
 
   /** Send a signal; durable when this resolves. Rejects with `run_closed` when the run has ended. */
   async signal(name: string, payload: unknown = null, options: SignalOptions = {}): Promise<void> {
-    await runs.send(this.#store, this.id, "signal", { name, payload: encode(payload, `signal ${name}`), ...options });
+    await send(this.#store, this.id, "signal", { name, payload: encode(payload, `signal ${name}`), ...options });
   }
 
   /** Ask the run to stop: `Cancelled` is raised in it and its `finally` blocks run. */
   async cancel(reason = "cancelled by a page"): Promise<void> {
-    await runs.send(this.#store, this.id, "cancel", { name: reason });
+    await send(this.#store, this.id, "cancel", { name: reason });
   }
 
   /** End the run at once, running none of its code. */
   async terminate(reason = "terminated by a page"): Promise<void> {
-    await runs.send(this.#store, this.id, "terminate", { name: reason });
+    await send(this.#store, this.id, "terminate", { name: reason });
   }
 
   /** Stop advancing the run until `resume`. */
   async suspend(reason = "suspended by a page"): Promise<void> {
-    await runs.send(this.#store, this.id, "suspend", { name: reason });
+    await send(this.#store, this.id, "suspend", { name: reason });
   }
 
   async resume(): Promise<void> {
-    await runs.send(this.#store, this.id, "resume");
+    await send(this.#store, this.id, "resume");
   }
 
   async status(): Promise<Status> {
@@ -103,13 +104,20 @@ export class Run {
     if (event !== "change")
       throw new TypeError(`a run has no event ${JSON.stringify(event)}; "change" is the only one`);
     let last = "";
+    let stopped = false;
     const look = async () => {
       const { view, rows } = await runs.look(this.#store, this.id);
-      if (rows === last) return;
+      if (stopped || rows === last) return;
       last = rows;
       listener(view);
     };
-    return this.#watch.add(look, failed);
+    const undo = this.#watch.add(look, (error) => {
+      if (!stopped) failed(error);
+    });
+    return () => {
+      stopped = true; // also for a look that is under way
+      undo();
+    };
   }
 }
 

@@ -1,4 +1,4 @@
-/** Starting, signalling and reading runs: conditional batches on the store, as `weft_core/client.py` makes them. */
+/** Reading runs: what pages see of them, as `weft_core/client.py` and `inspection.py` tell it. */
 
 import { RunFailed, WeftError } from "../errors.js";
 import * as keys from "../keys.js";
@@ -7,37 +7,16 @@ import {
   type FrameRow,
   HISTORY_MAX,
   type HistoryRow,
-  type InboxKind,
-  inboxRow,
-  isClosed,
-  newRunRecord,
   parseRow,
   parseRun,
   type RunRecord,
   type Status,
-  text,
 } from "../records.js";
 import type { Row, Store } from "../store/index.js";
-import { decode, encode } from "../values.js";
+import { decode } from "../values.js";
 
-/** How often a call is made again when others write to the same run at the same moment. */
-const CONFLICT_RETRIES_MAX = 1_000;
 const SCAN_LIMIT = 1_000;
 const ROOT_FIBER = "0";
-
-export interface StartOptions {
-  /** The run's id; made up when not given. Starting an existing id gives that run when workflow and input agree. */
-  readonly id?: string;
-  /** Further positional arguments of the workflow, after the input. */
-  readonly args?: readonly unknown[];
-  /** Keyword arguments of the workflow. */
-  readonly kwargs?: Readonly<Record<string, unknown>>;
-  readonly ifExists?: "use" | "fail" | "restart_if_closed";
-  /** When to begin; at once when not given. */
-  readonly startAt?: Date;
-  /** The workflow's version, when it is not "1". */
-  readonly version?: string;
-}
 
 /** One frame of a waiting stack. `locals` are the live variables as stored: plain JSON for plain data. */
 export interface Frame {
@@ -71,93 +50,6 @@ export interface RunView {
   readonly problem: { readonly code: string; readonly message: string } | null;
 }
 
-/** Make a run durable; resolves when it is. Needs no engine. */
-export async function start(store: Store, workflow: string, args: readonly unknown[], options: StartOptions) {
-  const id = options.id === undefined ? newId() : keys.checkRunId(options.id);
-  const now = Date.now();
-  const startAt = options.startAt?.getTime();
-  if (Number.isNaN(startAt)) throw new WeftError("declaration", "startAt is not a valid Date");
-  const input = encode([args, options.kwargs ?? {}], `input of ${workflow}`);
-  const facts = {
-    id,
-    workflow,
-    version: options.version ?? "1",
-    input,
-    created_at: now,
-    start_at: startAt,
-  };
-  const runKey = keys.run(id);
-  const put = { [runKey]: newRunRecord(facts), [keys.ready(id)]: text({ at: now }) };
-  if (startAt !== undefined) put[keys.timer(startAt, id, "")] = "{}";
-  let expected = 0;
-  for (let i = 0; i < CONFLICT_RETRIES_MAX; i++) {
-    const replace = expected
-      ? {
-          deleteRange: [keys.histories(id), keys.seens(id)].map((p): [string, string] => [p, keys.prefixEnd(p)]),
-          delete: [keys.state(id)],
-        }
-      : {};
-    if (await committed(store, { expect: { [runKey]: expected }, put, ...replace })) return id;
-    const row = (await store.get([runKey])).get(runKey);
-    if (row) {
-      const found = parseRun(row.value);
-      if (!replaces(found, workflow, input, options.ifExists ?? "use")) return id;
-      put[runKey] = newRunRecord({ ...facts, execution: (found.execution ?? 1) + 1 });
-    }
-    expected = row?.version ?? 0;
-  }
-  throw new WeftError("already_exists", `run ${id} is being replaced by others over and over; give it another id`);
-}
-
-function replaces(found: RunRecord, workflow: string, input: string, ifExists: string): boolean {
-  if (ifExists === "fail") throw new WeftError("already_exists", `run ${found.id} exists (${found.status})`);
-  if (ifExists === "restart_if_closed" && isClosed(found.status)) return true;
-  if (found.workflow !== workflow) {
-    const message = `run ${found.id} exists and is a run of ${found.workflow}, not ${workflow}; give another id`;
-    throw new WeftError("already_exists", message);
-  }
-  if (canonical(found.input) !== canonical(JSON.parse(input))) {
-    throw new WeftError("already_exists", `run ${found.id} exists with another input; give another id`);
-  }
-  return false;
-}
-
-/** Put something into a run's inbox; resolves when it is durable. */
-export async function send(
-  store: Store,
-  runId: string,
-  kind: InboxKind,
-  { name = "", payload = "null", id }: { name?: string; payload?: string; id?: string | undefined } = {},
-): Promise<void> {
-  const runKey = existingKey(runId);
-  const seqKey = keys.seq(runId);
-  const seenKey = id === undefined ? undefined : keys.seen(runId, keys.checkSignalId(id));
-  for (let i = 0; i < CONFLICT_RETRIES_MAX; i++) {
-    const rows = await store.get(seenKey === undefined ? [runKey, seqKey] : [runKey, seqKey, seenKey]);
-    const run = existing(rows.get(runKey), runId);
-    const record = parseRun(run.value);
-    if (isClosed(record.status)) {
-      throw new WeftError("run_closed", `run ${runId} has ended (${record.status}); the ${kind} was not delivered`);
-    }
-    if (seenKey !== undefined && rows.has(seenKey)) return;
-    const counter = rows.get(seqKey);
-    const n = counter ? Number(parseRow<{ n: number }>(counter.value, "inbox counter").n) + 1 : 1;
-    const at = Date.now();
-    const expect: Record<string, number> = { [runKey]: run.version, [seqKey]: counter?.version ?? 0 };
-    const put: Record<string, string> = {
-      [seqKey]: text({ n }),
-      [keys.inbox(runId, n)]: inboxRow(kind, name, payload, id, at),
-      [keys.ready(runId)]: text({ at }),
-    };
-    if (seenKey !== undefined) {
-      expect[seenKey] = 0;
-      put[seenKey] = text({ at });
-    }
-    if (await committed(store, { expect, put })) return;
-  }
-  throw new WeftError("conflict", `others wrote to run ${runId} over and over; the ${kind} was not delivered`);
-}
-
 export async function readRecord(
   from: { row(key: string): Promise<Row | undefined> },
   runId: string,
@@ -174,10 +66,12 @@ export async function view(store: Store, runId: string): Promise<RunView> {
 export async function look(store: Store, runId: string): Promise<{ readonly view: RunView; readonly rows: string }> {
   const runKey = existingKey(runId);
   const stateKey = keys.state(runId);
-  const rows = await store.get([runKey, stateKey]);
+  const fiberKeys = keys.fibers(runId);
+  // At one moment: a run that ends in between is not one that waits.
+  const { rows, found } = await store.look([runKey, stateKey], fiberKeys, keys.prefixEnd(fiberKeys), SCAN_LIMIT);
   const record = parseRun(existing(rows.get(runKey), runId).value);
-  const fiberRows = isClosed(record.status) ? [] : await scanAll(store, keys.fibers(runId));
-  const prefix = keys.fibers(runId).length;
+  const fiberRows = await scanRest(store, found, keys.prefixEnd(fiberKeys));
+  const prefix = fiberKeys.length;
   const parsed = fiberRows.map((row): [string, FiberRow] => [
     keys.unquote(row.key.slice(prefix)),
     parseRow<FiberRow>(row.value, `row of fiber ${row.key}`),
@@ -289,7 +183,6 @@ export interface ListOptions {
   readonly limit?: number;
 }
 
-/** Records of runs in the order of their ids, each with the status it is shown with. As `Client.list` in Python. */
 /** Whether a fiber's row says that an activity is under way. A damaged row says nothing: it must not hide other runs. */
 function runsActivity(value: string): boolean {
   if (!value.includes('"wait":{"op":"run"')) return false;
@@ -300,6 +193,7 @@ function runsActivity(value: string): boolean {
   }
 }
 
+/** Records of runs in the order of their ids, each with the status it is shown with. As `Client.list` in Python. */
 export async function list(store: Store, options: ListOptions): Promise<RunRecord[]> {
   const found: RunRecord[] = [];
   const limit = options.limit ?? 100;
@@ -337,48 +231,28 @@ function readable(row: Row): RunRecord {
 }
 
 async function scanAll(store: Store, prefix: string): Promise<Row[]> {
-  const found: Row[] = [];
   const end = keys.prefixEnd(prefix);
-  for (let from = prefix; ; ) {
-    const rows = await store.scan(from, end, { limit: SCAN_LIMIT });
-    found.push(...rows);
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < SCAN_LIMIT) return found;
-    from = keys.after(last.key);
-  }
+  return scanRest(store, await store.scan(prefix, end, { limit: SCAN_LIMIT }), end);
 }
 
-/** Whether the batch was applied; false when a precondition did not hold. */
-async function committed(store: Store, batch: Parameters<Store["commit"]>[0]): Promise<boolean> {
-  try {
-    await store.commit(batch);
-    return true;
-  } catch (error) {
-    if ((error as { code?: unknown }).code === "conflict") return false;
-    throw error;
+/** What was found first, at most SCAN_LIMIT rows, and the rest up to `end`. */
+async function scanRest(store: Store, first: readonly Row[], end: string): Promise<Row[]> {
+  const found = [...first];
+  for (let rows = first; rows.length === SCAN_LIMIT; ) {
+    rows = await store.scan(keys.after((rows.at(-1) as Row).key), end, { limit: SCAN_LIMIT });
+    found.push(...rows);
   }
+  return found;
 }
 
 /** The key of a run's record. An id that no run can have is not found, like any other that none has. */
-function existingKey(runId: string): string {
+export function existingKey(runId: string): string {
+  if (typeof runId !== "string") throw new WeftError("declaration", `a run's id is a text, not ${String(runId)}`);
   if (keys.quotedLength(runId) > keys.COMPONENT_LENGTH_MAX) return existing(undefined, runId).key;
   return keys.run(runId);
 }
 
-function existing(row: Row | undefined, runId: string): Row {
+export function existing(row: Row | undefined, runId: string): Row {
   if (row === undefined) throw new WeftError("run_not_found", `no run ${JSON.stringify(runId)} in this database`);
   return row;
-}
-
-/** JSON with sorted keys, to compare values. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, item: unknown) =>
-    typeof item === "object" && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
-}
-
-function newId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(10)), (b) => b.toString(16).padStart(2, "0")).join("");
 }

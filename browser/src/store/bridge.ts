@@ -109,8 +109,8 @@ export class Port {
   #failed(id: number, error: unknown): void {
     const { code, message } =
       error instanceof StoreError ? error : { code: "store_unavailable", message: describe(error) };
-    const { key, expected, actual, applied = null } = error as Record<string, unknown>;
-    this.#settle?.(id, false, JSON.stringify({ code, message, key, expected, actual, applied }));
+    const { key, expected, actual, applied = null, gone } = error as Record<string, unknown>;
+    this.#settle?.(id, false, JSON.stringify({ code, message, key, expected, actual, applied, gone }));
   }
 }
 

@@ -11,8 +11,8 @@ export const META = "meta";
 export const STORE = "store";
 /** `Recent`: what clients that are not the only ones to write have committed last. */
 export const RECENT = "recent";
-/** How long other tabs may take to let go of an older schema. */
-const BLOCKED_MS_MAX = 10_000;
+/** How long opening may take: other tabs may have to let go of an older schema first, or of a database to be deleted. */
+const OPEN_MS_MAX = 10_000;
 
 /** Which commit of which client got a number. A client's sequence number makes the repetition of a commit safe. */
 export interface Logged {
@@ -39,6 +39,7 @@ export function openDatabase(name: string, known: string | null): Promise<IDBDat
   return new Promise((resolve, reject) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let vanished = false;
+    let blocked = false;
     const fail = (error: unknown) => {
       clearTimeout(timer);
       const message = `the database ${name} could not be opened (${describe(error)}); this does not mean it is empty`;
@@ -62,11 +63,13 @@ export function openDatabase(name: string, known: string | null): Promise<IDBDat
       meta.put(randomName(), STORE);
       meta.put([], RECENT);
     };
+    timer = setTimeout(() => {
+      request.onsuccess = () => request.result.close();
+      const other = blocked ? "uses an older version of this site" : "holds on to a database that is being deleted";
+      fail(new Error(`it takes longer than ${OPEN_MS_MAX / 1000} s: another tab still ${other}; close or reload it`));
+    }, OPEN_MS_MAX);
     request.onblocked = () => {
-      timer = setTimeout(() => {
-        request.onsuccess = () => request.result.close();
-        fail(new Error("another tab still uses an older version of this site; close or reload it"));
-      }, BLOCKED_MS_MAX);
+      blocked = true;
     };
     request.onerror = (event) => {
       event.preventDefault(); // Firefox reports it to the page otherwise
@@ -80,5 +83,6 @@ export function openDatabase(name: string, known: string | null): Promise<IDBDat
 }
 
 export function gone(name: string): StoreError {
-  return new StoreUnavailable(`the database ${name} was deleted while it was in use; reload to begin a new one`, false);
+  const message = `the database ${name} was deleted while it was in use; reload to begin a new one`;
+  return new StoreUnavailable(message, false, { gone: true });
 }

@@ -20,14 +20,20 @@ export class Conflict extends StoreError {
   }
 }
 
-/** The store did not answer. `applied`: false when surely nothing was written, null when that is unknown. */
+/**
+ * The store did not answer. `applied`: false when surely nothing was written, null when that is unknown. `gone`: what was
+ * opened is there no more, or not for this version of Weft; it does not come back.
+ */
 export class StoreUnavailable extends StoreError {
+  readonly gone: boolean;
+
   constructor(
     message: string,
     readonly applied: false | null,
-    options?: ErrorOptions,
+    options: ErrorOptions & { readonly gone?: boolean } = {},
   ) {
     super("store_unavailable", message, options);
+    this.gone = options.gone ?? false;
   }
 }
 
@@ -49,7 +55,10 @@ export function translate(error: unknown, doing: string): StoreError | null {
     case "QuotaExceededError":
       return new StoreError("store_full", `no room left while ${doing}: the browser's quota is exhausted`, options);
     case "VersionError":
-      return new StoreUnavailable(`a newer version of Weft uses this database: reload the page`, false, options);
+      return new StoreUnavailable(`a newer version of Weft uses this database: reload the page`, false, {
+        ...options,
+        gone: true,
+      });
     case "DataError":
     case "DataCloneError":
     case "ConstraintError":

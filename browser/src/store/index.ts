@@ -8,13 +8,14 @@ import { Ownership } from "./ownership.js";
 import {
   type Batch,
   type Durability,
+  type Looked,
   type Operations,
   type Row,
   SCAN_LIMIT_DEFAULT,
   type ScanOptions,
   type Store,
 } from "./port.js";
-import { checkRows, commitRows, getRows, type Outcome, Outdated, readName, scanRows } from "./transactions.js";
+import { checkRows, commitRows, getRows, lookAt, type Outcome, Outdated, readName, scanRows } from "./transactions.js";
 
 export { Conflict, StoreError, StoreUnavailable } from "./errors.js";
 export { type Batch, type Durability, type Operations, type Row, SCAN_LIMIT_DEFAULT, type Store } from "./port.js";
@@ -84,6 +85,11 @@ export class IndexedDBStore implements Store {
     return new Map(rows.map((row) => [row.key, row]));
   }
 
+  async look(keys: readonly string[], start: string, end: string, limit: number): Promise<Looked> {
+    const { rows, found } = await this.#use((database) => lookAt(database, [...new Set(keys)], start, end, limit));
+    return { rows: new Map(rows.map((row) => [row.key, row])), found };
+  }
+
   async scan(start: string, end: string, options: ScanOptions = {}): Promise<Row[]> {
     const limit = options.limit ?? SCAN_LIMIT_DEFAULT;
     return this.#use((database) =>
@@ -132,7 +138,7 @@ export class IndexedDBStore implements Store {
     if (this.#closed) return;
     this.#closed = true;
     globalThis.removeEventListener?.("pagehide", this.#leaving);
-    this.#hints.close();
+    if (!this.#writing) this.#hints.close(); // else others still have to hear of what is on its way
     this.#ownership.close();
     this.#drop();
   }
@@ -147,6 +153,7 @@ export class IndexedDBStore implements Store {
     await null; // those that are made at this very moment share the first transaction
     while (this.#waiting.length > 0) await this.#writeTogether(this.#waiting.splice(0, GROUP_COMMITS_MAX));
     this.#writing = false;
+    if (this.#closed) this.#hints.close();
   }
 
   /** Write a group and tell whoever waits. What fails as a whole is tried one by one: it may be for one of them only. */
@@ -245,9 +252,7 @@ export class IndexedDBStore implements Store {
     return new StoreUnavailable(
       `the database ${this.name} does not answer (${describe(lost ? error.reason : error)})`,
       applied,
-      {
-        cause: error,
-      },
+      { cause: error, gone: error instanceof StoreUnavailable && error.gone },
     );
   }
 

@@ -36,6 +36,11 @@ export interface ScanOptions {
   readonly reverse?: boolean;
 }
 
+export interface Looked {
+  readonly rows: Map<string, Row>;
+  readonly found: Row[];
+}
+
 export const SCAN_LIMIT_DEFAULT = 1_000;
 
 /** An ordered key-value store with atomic conditional batches. Rejects with `StoreError`s only. */
@@ -45,6 +50,8 @@ export interface Store {
   get(keys: readonly string[]): Promise<Map<string, Row>>;
   /** Rows with `start <= key < end` in key order, or reversed, all seen at one moment. */
   scan(start: string, end: string, options?: ScanOptions): Promise<Row[]>;
+  /** Both at once: the rows that exist among `keys`, and at most `limit` of `start <= key < end`, seen at one moment. */
+  look(keys: readonly string[], start: string, end: string, limit: number): Promise<Looked>;
   /** Apply a batch whole or not at all; resolves, when it is durable, to the commit's number (0: nothing to write). */
   commit(batch: Batch): Promise<number>;
   /** `callback` after commits, here or in another context, may have happened. A hint only. Returns its undo. */

@@ -118,6 +118,22 @@ export function scanRows(
   });
 }
 
+/** The rows among `keys`, and the first ones of `[start, end)`, which is not empty. */
+export function lookAt(
+  database: IDBDatabase,
+  keys: readonly string[],
+  start: string,
+  end: string,
+  limit: number,
+): Promise<{ rows: Row[]; found: Row[] }> {
+  return transact(database, [ROWS], "readonly", "relaxed", "reading", (transaction) => {
+    const rows = transaction.objectStore(ROWS);
+    const single = keys.map((key) => rows.get(key) as IDBRequest<Row | undefined>);
+    const found: IDBRequest<Row[]> = rows.getAll(IDBKeyRange.bound(start, end, false, true), limit);
+    return () => ({ rows: single.flatMap((request) => request.result ?? []), found: found.result });
+  });
+}
+
 /** The store's name, undefined when this is no store. */
 export function readName(database: IDBDatabase): Promise<string | undefined> {
   return transact(database, [META], "readonly", "relaxed", "reading", (transaction) => {
@@ -189,7 +205,9 @@ function commitReading(
   let outcomes: readonly Outcome[] = [];
   let first = false;
   const latest = meta.openCursor(NUMBERS, "prev");
-  const all: IDBRequest<Logged[]> | null = owner || repeated ? meta.getAll(NUMBERS) : null;
+  // An owner asks for what came after its first commit; before that one, and to find a lost commit, for everything.
+  const asked = repeated || since === null ? NUMBERS : IDBKeyRange.bound(since, Number.POSITIVE_INFINITY, true);
+  const all: IDBRequest<Logged[]> | null = owner || repeated ? meta.getAll(asked) : null;
   const expected = new Set(group.flatMap(({ expect }) => expect.map(([key]) => key)));
   const versions = new Map<string, number>();
   for (const key of expected) {

@@ -9,6 +9,7 @@ import {
   type EngineState,
   engineChannel,
   engineLock,
+  leaderLock,
   PROTOCOL_VERSION,
   type ToPage,
   type ToWorker,
@@ -23,7 +24,7 @@ interface Door {
   wake(): void;
   close(): void;
   returned(call: number, value: string): void;
-  threw(call: number, name: string, message: string): void;
+  threw(call: number, name: string, message: string, final: boolean): void;
 }
 
 type Open = Extract<ToWorker, { type: "open" }>;
@@ -46,7 +47,7 @@ self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
       door?.returned(message.call, message.value);
       return;
     case "threw":
-      door?.threw(message.call, message.name, message.message);
+      door?.threw(message.call, message.name, message.message, message.final);
       return;
     case "close":
       if (door) door.close();
@@ -61,9 +62,16 @@ async function open(options: Open): Promise<void> {
   if (options.protocol !== PROTOCOL_VERSION) {
     return tell({ phase: "failed", message: "page and worker are of different versions; reload the page" });
   }
+  const locks = navigator.locks as LockManager | undefined;
+  if (locks === undefined) {
+    const message = "this page has no Web Locks, which keep two tabs apart: serve it over https, or from localhost";
+    return tell({ phase: "failed", message });
+  }
   tell({ phase: "waiting", message: "another tab may be advancing the runs" });
   try {
-    await navigator.locks.request(engineLock(options.database), { signal: giveUp.signal }, () => lead(options));
+    await locks.request(engineLock(options.database), { signal: giveUp.signal }, () =>
+      locks.request(leaderLock(options.database, options.id), () => lead(options)),
+    );
   } catch (error) {
     if (giveUp.signal.aborted) tell({ phase: "closed", message: "closed before its turn came" });
     else tell({ phase: "failed", message: describe(error) });

@@ -88,3 +88,47 @@ async def nested(ctx: Context, rows: int, columns: int) -> dict[str, Any]:
             finally:
                 log.append(await ctx.run(note, f"end {row}{name}"))
     return {"total": total, "log": log}
+
+
+@app.workflow
+async def held(ctx: Context, text: str) -> str:
+    """Call an activity of the page that ends when the test says so."""
+    result: str = await ctx.run("hold", text)
+    return result
+
+
+@app.workflow
+async def misbehaved(ctx: Context, how: str) -> str:
+    """Call an activity of the page that does what it should not."""
+    try:
+        return str(await ctx.run("misbehave", how, retry=Retry(max_attempts=2, initial="10ms")))
+    except ActivityError as error:
+        return f"{error.type_name}: {error}"
+
+
+@app.activity
+async def stray() -> None:
+    """Leave a callback with the platform that will fail when nobody waits for it."""
+    import js  # type: ignore[import-not-found]
+    from pyodide.ffi import create_once_callable
+
+    def fail() -> None:
+        raise ValueError("astray")
+
+    js.setTimeout(create_once_callable(fail), 0)
+
+
+@app.workflow
+async def strays(ctx: Context) -> str:
+    """Leave a callback that fails, and go on."""
+    await ctx.run(stray)
+    return "gone on"
+
+
+@app.workflow
+async def spin(ctx: Context) -> None:
+    """Never give the thread back."""
+    ctx.state["spinning"] = True
+    await ctx.sleep("1ms")
+    while True:
+        pass

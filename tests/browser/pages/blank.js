@@ -2,6 +2,7 @@
 import * as weft from "/weft/weft.js";
 
 globalThis.calls = [];
+globalThis.release = {};
 const activities = {
   shout: (text, { key, attempt }) => {
     globalThis.calls.push({ text, key, attempt });
@@ -9,6 +10,21 @@ const activities = {
   },
   refuse: () => {
     throw new TypeError("not today");
+  },
+  /** Ends when `release[text]` is called. */
+  hold: (text) =>
+    new Promise((resolve) => {
+      globalThis.release[text] = () => resolve(`held ${text}`);
+    }),
+  /** Does what no page should: throws or gives something that cannot be told or stored. */
+  misbehave: (how) => {
+    globalThis.calls.push({ how });
+    if (how === "throw nothing") throw undefined;
+    if (how === "throw an object") throw { code: 5, message: "boom" };
+    if (how === "throw a riddle") throw Object.assign(Object.create(null), { message: Symbol("riddle") });
+    if (how === "give a date") return new Date(0);
+    if (how === "give a function") return () => 1;
+    return 10n;
   },
 };
 
