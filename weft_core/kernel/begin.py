@@ -37,7 +37,7 @@ def wait_for(machine: Machine, fiber: Fiber, operation: Operation[Any], made: li
             )
             fiber.count += wait.count
             for index, branch in enumerate(operation.branches):
-                _branch(machine, f"{fiber.id}.{wait.first + index}", branch, made)
+                _branch(machine, fiber, f"{fiber.id}.{wait.first + index}", branch, made)
             return wait
         case MapItems():
             items = machine.codec.encode(operation.items, what="items of ctx.map")
@@ -88,12 +88,15 @@ def activity_wait(machine: Machine, fiber: Fiber, operation: RunActivity) -> Act
     return wait
 
 
-def _branch(machine: Machine, fiber_id: str, branch: Any, made: list[Fiber]) -> Fiber:
+def _branch(machine: Machine, parent: Fiber, fiber_id: str, branch: Any, made: list[Fiber]) -> Fiber:
     child = Fiber(fiber_id)
     child.queued = True
     made.append(child)
     if isinstance(branch, Operation):
         child.wait = wait_for(machine, child, branch, made)
+        if type(child.wait) is JoinWait and parent is not machine.current:
+            # The handle is not in the frames of the one who waits for this branch: it has none.
+            tasks_of().keep(machine, child.wait.fiber_id)
     else:
         encode_call(machine, child, branch)
     return child

@@ -173,6 +173,7 @@ def complete(machine: Machine, parent: Fiber, wait: BranchWait) -> None:
     if parent.wait is not wait:
         return  # a branch that was stopped ended last and has completed it already
     outcomes = []
+    heard = []
     chosen = None
     for child_id in child_ids(parent, wait):
         child = machine.fibers.get(child_id)
@@ -181,7 +182,10 @@ def complete(machine: Machine, parent: Fiber, wait: BranchWait) -> None:
             outcomes.append(child.outcome)
             if child_id == wait.chosen:
                 chosen = child.outcome
+            if child.joined is not None:
+                heard.append((child.joined, child.outcome))
             remove(machine, child_id)
+    parent.heard = heard
     if wait.interrupt is not None:
         machine.move(parent, "interrupt", wait.interrupt)
     elif chosen is not None:

@@ -293,6 +293,9 @@ def _branches(branches: tuple[Any, ...]) -> tuple[Any, ...]:
         raise DeclarationError(f"at most {BRANCHES_MAX:,} branches at once (BRANCHES_MAX), not {len(branches):,}")
     for branch in branches:
         check_branch(branch)
+    calls = [id(branch) for branch in branches if isinstance(branch, Coroutine)]
+    if len(set(calls)) < len(calls):
+        raise DeclarationError("the same call is given twice; call the function once for each branch")
     return branches
 
 
@@ -301,6 +304,11 @@ def check_branch(branch: Any) -> None:
     if isinstance(branch, Operation):
         return
     if isinstance(branch, Coroutine) and unit_of(branch) is not None:
+        if getattr(branch, "cr_frame", None) is None:
+            raise DeclarationError(
+                f"{branch!r} was awaited or given as a branch before; call the function again, or keep the Task of "
+                "ctx.start, which may be awaited many times"
+            )
         return
     raise DeclarationError(
         f"{branch!r} cannot be a branch: give an operation (ctx.run(…), ctx.sleep(…)), a Task, or the call of an "

@@ -39,6 +39,9 @@ def drive(machine: Machine, fiber: Fiber, kind: str, payload: Any) -> None:
     if coroutine is None:
         coroutine = revive(machine, fiber)
     # After the frames live again, so that a task's handles in them hear of its outcome.
+    for task_id, outcome in fiber.heard or ():
+        tasks.remember(machine, task_id, outcome)
+    fiber.heard = None
     value: Any
     error: BaseException | None
     if kind == "atom":
@@ -224,6 +227,10 @@ def _end_bare(machine: Machine, fiber: Fiber, kind: str, payload: Any) -> None:
     match kind:
         case "outcome":
             machine.finish_outcome(fiber, payload)
+        case "joined":
+            fiber.joined, outcome = payload
+            tasks.remember(machine, *payload)
+            machine.finish_outcome(fiber, outcome)
         case "value":
             machine.finish_outcome(fiber, f'{{"ok":{"null" if payload is None else payload}}}')
         case _:

@@ -44,7 +44,9 @@ class Fiber:
         "encoder",
         "entries",
         "frames",
+        "heard",
         "id",
+        "joined",
         "outcome",
         "parent_id",
         "queued",
@@ -69,6 +71,8 @@ class Fiber:
         self.values = NO_VALUES
         self.entries = ""
         self.outcome: str | None = None
+        self.joined: str | None = None
+        self.heard: list[tuple[str, str]] | None = None
         self.task = task
         self.queued = False
         self.stopped = False
@@ -105,6 +109,8 @@ class Fiber:
             text += ',"shared":true'
         if self.stopped:
             text += ',"stopped":true'
+        if self.joined is not None:
+            text += f',"joined":"{self.joined}"'
         if self.outcome is not None:
             return f'{text},"done":{self.outcome}}}'
         if self.scopes:
@@ -131,6 +137,7 @@ class Fiber:
             history.loaded(int(raw["h"]), int(raw["c"]))
             if "done" in raw:
                 fiber.outcome = dump(raw["done"])
+                fiber.joined = raw.get("joined")
                 return fiber
             fiber.scopes = [Scope(id=i, due=int(due), expired=bool(x)) for i, due, x in raw.get("scopes", ())]
             fiber.values = frozenset(raw.get("values", ()))

@@ -77,9 +77,16 @@ def share(machine: Machine, text: str) -> None:
     if _HANDLE not in text:
         return
     for fiber in machine.fibers.values():
-        if fiber.task and not fiber.shared and f'"{fiber.id}"' in text:
-            fiber.shared = True
-            machine.touch(fiber)
+        if fiber.task and f'"{fiber.id}"' in text:
+            keep(machine, fiber.id)
+
+
+def keep(machine: Machine, fiber_id: str) -> None:
+    """The branch's row stays when its outcome was received: there are handles that will not hear of it then."""
+    fiber = machine.fibers.get(fiber_id)
+    if fiber is not None and not fiber.shared:
+        fiber.shared = True
+        machine.touch(fiber)
 
 
 def remember(machine: Machine, fiber_id: str, outcome: str) -> None:

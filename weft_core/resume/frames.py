@@ -56,7 +56,11 @@ def capture(coroutine: Coroutine[Any, Any, Any]) -> list[FrameImage]:
             raise _foreign(frames, current)
         found = current.cr_frame
         if found is None:
-            raise RuntimeError(f"the call of {unit.name!r} is over; there is nothing to capture")
+            raise NotDurable(
+                f"the call of {unit.name!r} is over: it was awaited, closed or given as a branch; forget it before the "
+                "next await, or call the function again",
+                type_name="coroutine",
+            )
         variables = found.f_locals
         try:
             point = variables[_POINT]
