@@ -352,6 +352,36 @@ FOUND = {
                 except NameError as error:
                     note(9, error)
         """,
+    "classes made in a function are named as Python names them, in text, too": """
+        @unit
+        async def f0(which):
+            from dataclasses import dataclass
+
+            await op(1)
+
+            @dataclass
+            class Made:
+                which: int
+
+                class Inner:
+                    pass
+
+            def nested():
+                class Deep(Exception):
+                    pass
+                return Deep
+
+            show(2, Made.__qualname__, Made.Inner.__qualname__, nested().__qualname__, nested.__qualname__)
+            show(3, repr(Made(which)), Made.__init__.__qualname__)
+            raise nested()(which)
+
+        @unit
+        async def main(*args, **kw):
+            try:
+                await f0(1)
+            except Exception as error:
+                show(4, type(error).__qualname__, error.args)
+        """,
     "a comprehension that awaits, in a handler: on Python 3.11 an error thrown into it forgets where it was": """
         @unit
         async def f0(*args, **kw):

@@ -94,7 +94,16 @@ class Unit:
         self.function = function
         self.heads, self.forms = {}, {}  # text that the codec keeps here, by point
         self.digest = hashlib.sha256(f"{FORMAT}\n{source.text}".encode("utf-8", "surrogatepass")).hexdigest()
-        self._compile(source, function, qualname)
+        try:
+            self._compile(source, function, qualname)
+        except RecursionError:
+            raise UnsupportedConstruct(
+                construct="code that is nested so deep, or an expression of so many parts,",
+                remedy="move a part of it into a function of its own; `match` or a dict instead of hundreds of `elif`",
+                filename=source.filename,
+                line=source.first_line,
+                function=name,
+            ) from None
         UNITS[id(self.body)] = self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:

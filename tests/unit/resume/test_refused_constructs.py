@@ -91,6 +91,14 @@ def test_blocks_nested_too_deep_are_refused() -> None:
         compile_unit(loaded("\n".join(lines)))
 
 
+def test_more_parts_than_the_compiler_can_walk_are_refused() -> None:
+    lines = ["async def f(x):", "    await Op()", "    if x == 0:", "        return 0"]
+    for n in range(1, 2_000):
+        lines += [f"    elif x == {n}:", f"        return {n}"]
+    with pytest.raises(UnsupportedConstruct, match="nested so deep.*function of its own"):
+        compile_unit(loaded("\n".join(lines)))
+
+
 # --- what can only be seen at the await ---
 
 

@@ -177,13 +177,17 @@ def _child(code: CodeType, name: str) -> CodeType:
 
 
 def _renamed(code: CodeType, prefix: str, qualname: str, name: str | None = None) -> CodeType:
-    """The code with its own and its inner functions' qualified names as in the user's function."""
-    constants = tuple(
-        _renamed(item, prefix, qualname) if isinstance(item, CodeType) else item for item in code.co_consts
-    )
-    shown = code.co_qualname
-    if shown.startswith(prefix):
-        shown = qualname + shown[len(prefix) :]
+    """The code with its own and its inner functions' and classes' qualified names as in the user's function."""
+
+    def as_written(item: Any) -> Any:
+        if isinstance(item, CodeType):
+            return _renamed(item, prefix, qualname)
+        if type(item) is str and item.startswith(prefix):  # what the body of a class calls it
+            return qualname + item[len(prefix) :]
+        return item
+
+    constants = tuple(map(as_written, code.co_consts))
+    shown: str = as_written(code.co_qualname)
     free = code.co_freevars
     if name is None and any("." in variable for variable in free):
         # A generator expression over the target of a comprehension that awaits: Python only says these names.
