@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from os.path import basename, splitext
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -226,14 +227,25 @@ class Registry:
         registered = self.by_name.get(name)
         if registered is not None:
             return registered.cls
-        module = name.partition(":")[0]
-        found = _lookup(name) if self.knows_module(module) else None
-        if not isinstance(found, type) or f"{found.__module__}:{found.__qualname__}" != name:
+        here = self._here(name)
+        module = here.partition(":")[0]
+        found = _lookup(here) if self.knows_module(module) else None
+        if not isinstance(found, type) or f"{found.__module__}:{found.__qualname__}" != here:
             raise DecodeError(
                 f"stored data names the class {name[:NAME_LENGTH_MAX]!r}, which this app does not know. If it was "
                 "renamed or moved, register it under its old name: app.register(cls, name=…)"
             )
         return found
+
+    def _here(self, name: str) -> str:
+        """The same name in this process. An app's file that one process runs as its program another one imports."""
+        module, _, qualname = name.partition(":")
+        if module == "__main__" and "__main__" not in self.modules:
+            found = [here for here in (f"{known}:{qualname}" for known in self.modules) if _lookup(here) is not None]
+            return found[0] if len(found) == 1 else name
+        if "__main__" in self.modules and module not in self.modules and module.rpartition(".")[2] == _program():
+            return f"__main__:{qualname}"
+        return name
 
     def reference(self, value: object) -> str | None:
         """`module:qualname` under which stored data may name this very function, class or global, or None."""
@@ -256,6 +268,7 @@ class Registry:
             registered = self.by_name.get(name)
             if registered is not None:
                 return registered.cls
+            name = self._here(name)
             module = name.partition(":")[0]
             if self.knows_module(module):
                 found = _lookup(name)
@@ -318,6 +331,13 @@ class Registry:
     def _index_codes(self, unit: Unit) -> None:
         for path, code in unit.local_codes.items():
             self._codes[id(code)] = (code, unit, path)
+
+
+def _program() -> str | None:
+    """The last part of the name by which others import what this process runs as its program."""
+    main = sys.modules.get("__main__")
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    return spec.name.rpartition(".")[2] if spec is not None else splitext(basename(file))[0] if file else None
 
 
 def _same_place(one: type, other: type) -> bool:
