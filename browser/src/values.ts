@@ -14,11 +14,12 @@ const DEPTH_MAX = 200;
 
 /** Codec text of a value. Throws `checkpoint` for what cannot be stored, and says where it stands. */
 export function encode(value: unknown, what: string): string {
-  return ascii(JSON.stringify(lower(value, what, 0)));
+  return ascii(JSON.stringify(lower(value, what, [])));
 }
 
-function lower(value: unknown, path: string, depth: number): unknown {
-  if (depth > DEPTH_MAX) throw new NotStorable(`${path} is nested more than ${DEPTH_MAX} deep`);
+/** `within`: the containers that hold the value, outermost first. */
+function lower(value: unknown, path: string, within: readonly object[]): unknown {
+  if (within.length > DEPTH_MAX) throw new NotStorable(`${path} is nested more than ${DEPTH_MAX} deep`);
   switch (typeof value) {
     case "undefined":
       return null;
@@ -34,7 +35,9 @@ function lower(value: unknown, path: string, depth: number): unknown {
       throw new NotStorable(`${path} is a ${typeof value}, which cannot be stored; send plain data`);
   }
   if (value === null) return null;
-  if (Array.isArray(value)) return value.map((item, i) => lower(item, `${path}[${i}]`, depth + 1));
+  if (within.includes(value)) throw new NotStorable(`${path} refers to what it is in; send plain data`);
+  const inside = [...within, value];
+  if (Array.isArray(value)) return value.map((item, i) => lower(item, `${path}[${i}]`, inside));
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
     const kind = value.constructor?.name ?? "object";
@@ -42,7 +45,7 @@ function lower(value: unknown, path: string, depth: number): unknown {
   }
   const items = Object.entries(value)
     .filter(([, item]) => item !== undefined)
-    .map(([key, item]): [string, unknown] => [key, lower(item, `${path}.${key}`, depth + 1)]);
+    .map(([key, item]): [string, unknown] => [key, lower(item, `${path}.${key}`, inside)]);
   return items.some(([key]) => key.startsWith("$")) ? { $dict: items } : fromEntries(items);
 }
 

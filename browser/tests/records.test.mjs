@@ -113,10 +113,15 @@ print(json.dumps([record.to_json(), *(row.to_json() for row in rows), delayed.to
 });
 
 test("what cannot be stored is refused with the place where it stands", () => {
+  const ring = { next: {} };
+  ring.next.back = ring;
+  const twice = { n: 1 };
+  assert.equal(values.encode([twice, twice], "x"), '[{"n":1},{"n":1}]');
   for (const [value, place] of [
     [{ a: [1, () => 1] }, "x.a[1]"],
     [{ when: new Date(0) }, "x.when"],
     [{ n: 10n }, "x.n"],
+    [ring, "x.next.back refers to what it is in"],
   ]) {
     assert.throws(
       () => values.encode(value, "x"),

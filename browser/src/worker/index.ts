@@ -147,5 +147,6 @@ function onFatal(python: PyodideAPI, heard: (message: string) => void): void {
 }
 
 function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const { message } = (error ?? {}) as { message?: unknown };
+  return typeof message === "string" && message !== "" ? message : String(error);
 }
