@@ -3,14 +3,51 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.values.support import TABLE, Attrs, Fiber, Order, Point, Slotted, codec, helper
+from tests.unit.values.support import TABLE, Attrs, Colour, Fiber, Order, Point, Slotted, codec, helper
 
 CODEC = codec()
+
+
+@dataclass(unsafe_hash=True)
+class Parent:
+    """The class has a name too, so that hashing too early goes unnoticed."""
+
+    kids: Any = field(default=None, hash=False, compare=False, repr=False)
+    name: str = "none yet"
+    tags: Any = field(default=None, hash=False, compare=False)
+
+
+@dataclass(unsafe_hash=True)
+class Nameless:
+    kids: Any = field(hash=False, compare=False, repr=False)
+    name: str
+
+
+@dataclass(frozen=True)
+class Child:
+    parent: Any
+    name: str
+
+
+class Tagged:
+    """Hashed by what is in a set of objects."""
+
+    def __init__(self, tags: set[Any], home: Any) -> None:
+        self.home = home
+        self.tags = tags
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.tags))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tagged) and self.tags == other.tags
 
 
 def again(value: Any) -> Any:
@@ -76,6 +113,55 @@ def test_a_key_that_holds_the_dict_it_is_a_key_of() -> None:
         assert next(iter(found)).client is found
     finally:
         Order.__hash__ = None  # type: ignore[method-assign, assignment]
+
+
+def test_a_hash_that_needs_what_holds_the_key() -> None:
+    for kind in (Parent, Nameless):
+        for make in (
+            set,
+            frozenset,
+            lambda kids: {kid: kid.name for kid in kids},
+            lambda kids: [set(kids), deque(kids)],
+        ):
+            parent = kind(kids=None, name="p")
+            parent.kids = make([Child(parent, "a"), Child(parent, "b")])
+            for value in (parent, [parent.kids], {"x": [parent]}, (parent.kids, parent)):
+                held = Fiber().through(x=value, kids=parent.kids, parent=parent)
+                found = held["parent"]
+                assert found.kids is held["kids"]
+                kids = found.kids[0] if type(found.kids) is list else found.kids
+                assert {Child(found, "a"), Child(found, "b")} == set(kids)
+                assert Child(found, "b") in kids
+                assert all(kid.parent is found for kid in kids)
+                assert [*vars(found)] == [*vars(parent)]
+
+
+def test_a_hash_that_needs_another_set_being_made() -> None:
+    home: list[Any] = []
+    tags = {Point(1, 2), Point(3, 4)}
+    home += [{Tagged(tags, home): 1}, frozenset([Tagged(tags, home)]), {(1, Tagged({Point(1)}, home))}]
+    for found in (again(home), Fiber().through(home=home)["home"]):
+        assert found[0] == {Tagged(tags, None): 1}
+        assert found[1] == {Tagged(tags, None)}
+        assert found[2] == {(1, Tagged({Point(1)}, None))}
+        assert next(iter(found[0])).home is found
+
+
+def test_what_comes_up_only_when_what_waited_is_made() -> None:
+    colours = [Colour.RED]
+    value = {Fraction(1, 2): colours, Point(1, frozenset([Fraction(1, 3)])): colours, (Point(1), Point(2)): {Point(3)}}
+    assert again(value) == value
+    assert again([colours, value]) == [colours, value]
+
+
+def test_an_iterator_over_a_dict_that_has_to_wait() -> None:
+    parent = Parent(name="p")
+    parent.kids = {Child(parent, "a"): 1, Child(parent, "b"): 2}
+    iterator = iter(parent.kids.items())
+    next(iterator)
+    found = Fiber().through(iterator=iterator, parent=parent)
+    assert [(key.name, value) for key, value in found["iterator"]] == [("b", 2)]
+    assert len(found["parent"].kids) == 2
 
 
 def test_shared_between_frames_and_cells() -> None:

@@ -39,6 +39,7 @@ from tests.unit.values.support import (
     Typed,
     codec,
 )
+from weft_core.errors import CheckpointError
 
 CODEC = codec()
 
@@ -197,6 +198,43 @@ def test_a_cached_hash_is_not_carried_to_another_process() -> None:
     assert "hash" in CODEC.encode(value)
     assert hash(again(value)) == hash(value)
     assert again({value: 1}) == {value: 1}
+
+
+class Hidden:
+    __slots__ = ("x",)
+
+
+class Hiding(Hidden):
+    __slots__ = ("y",)
+
+    def __init__(self) -> None:
+        Hidden.x.__set__(self, 1)  # type: ignore[attr-defined]
+
+    @property
+    def x(self) -> int:  # type: ignore[override]
+        return -Hidden.x.__get__(self)  # type: ignore[attr-defined,no-any-return]
+
+    def __getattr__(self, name: str) -> str:
+        return f"computed {name}"
+
+
+def test_a_slot_is_what_is_in_it_whatever_its_class_says() -> None:
+    found = again(Hiding())
+    assert found.x == -1
+    with pytest.raises(AttributeError):
+        Hiding.y.__get__(found)  # type: ignore[attr-defined]
+
+
+class OwnPath(pathlib.PurePosixPath):
+    pass
+
+
+def test_what_would_come_back_as_something_else_is_refused() -> None:
+    odd = Plain(1)
+    vars(odd)[5] = "x"  # type: ignore[index]
+    for value, reason in ((odd, "attribute 5"), (OwnPath("a/b"), "subclass of PurePath")):
+        with pytest.raises(CheckpointError, match=reason):
+            CODEC.encode(value)
 
 
 def test_random_goes_on_where_it_was() -> None:

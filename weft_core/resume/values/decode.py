@@ -3,12 +3,13 @@
 Two ways through the same tags. A text without references is built straight through. In a text with references every
 array and object has a number (the order they are written in, from 0); mutable things are made empty, known by their
 node, and then filled, so that cycles close; an immutable thing that is needed while it is being made lets the
-container that needs it wait until the end.
+container that needs it wait until the end. So does a set or dict of objects with a hash of their own: by then what their
+hash looks at is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from json import JSONDecoder
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,8 @@ class Decoder:
         self._nodes: dict[int, Node] = {}
         self._making: set[int] = set()
         self._unfilled: dict[int, tuple[Any, Callable[[Decoder, Any, Any], None], Any]] = {}
+        self._last = False
+        self._trouble: Exception | None = None
         self._depth = 0
         self.inside: object = None
 
@@ -67,25 +70,63 @@ class Decoder:
         try:
             if self.numbered is None:
                 return self._straight(node, kind)
+            try:
+                return self._numbered(node, kind)
+            except _Later:
+                if self._depth > 1:
+                    raise
+            # Nothing is being made now, so what it waits for can be had.
+            self.finish()
+            self._last = True
             return self._numbered(node, kind)
         finally:
             self._depth -= 1
+            if not self._depth:
+                self._last = False
 
     def finish(self) -> None:
         """Fill what had to wait. To be called once everything was asked for."""
+        self._depth += 1  # what is built here is not asked for from outside
         while self._unfilled:
-            progress = False
-            for key, (thing, fill, payload) in list(self._unfilled.items()):
-                if self._fill(thing, fill, payload):
+            before = set(self._unfilled)
+            for key in self._inside_out():
+                if self._fill(*self._unfilled[key], last=True):
                     del self._unfilled[key]
-                    progress = True
-            if not progress:
-                raise DecodeError("stored data contains a value that is made of itself")
+            if self._unfilled.keys() == before:
+                raise self._trouble or DecodeError("stored data contains a value that is made of itself")
+        self._depth -= 1
+
+    def _inside_out(self) -> list[int]:
+        """The keys of what is unfilled, the innermost first: that is what the hash of something around it looks at."""
+        order: list[int] = []
+        keys = {id(payload): key for key, (_, _, payload) in self._unfilled.items()}
+        seen: set[int] = set()
+        stack: list[tuple[Node, bool]] = [(payload, False) for _, _, payload in self._unfilled.values()]
+        while stack:
+            node, left = stack.pop()
+            if left:
+                if id(node) in keys:
+                    order.append(keys[id(node)])
+                continue
+            if type(node) is dict and type(node.get("$ref")) is int:
+                node = self.target(node["$ref"])
+            if type(node) in _CONTAINERS and id(node) not in seen:
+                seen.add(id(node))
+                stack.append((node, True))
+                stack.extend((inside, False) for inside in (node.values() if type(node) is dict else node))
+        return order
 
     def filled(self, node: Node) -> Any:
         """The value of a node, of which whoever asks needs the contents now (to hash it, to iterate it)."""
         thing = self.build(node)
         if self._unfilled and id(thing) in self._unfilled:
+            raise _Later
+        return thing
+
+    def key(self, node: Node) -> Any:
+        """The value of a node that goes where it is hashed."""
+        thing = self.filled(node)
+        if self._unfilled and not self._last and _has_own_hash(thing):
             raise _Later
         return thing
 
@@ -96,12 +137,25 @@ class Decoder:
 
     def pairs(self, payload: Any) -> list[tuple[Any, Any]]:
         """The items of `[[key, value], …]`."""
-        return [(self.filled(key), self.build(item)) for key, item in as_list(payload)]
+        return [(self.key(key), self.build(item)) for key, item in as_list(payload)]
 
     def fields(self, payload: Any) -> dict[str, Any]:
         """The values of `{name: value}`."""
         build = self.build
         return {name: build(node) for name, node in as_dict(payload).items()}
+
+    def each(self, payload: Any) -> Iterator[tuple[str, Any]]:
+        """The values of `{name: value}` one by one. What has to wait is left out; then the end is a `_Later`."""
+        late: _Later | None = None
+        for name, node in as_dict(payload).items():
+            try:
+                value = self.build(node)
+            except _Later as later:
+                late = later
+            else:
+                yield name, value
+        if late is not None:
+            raise late
 
     def _straight(self, node: Node, kind: type) -> Any:
         build = self.build
@@ -167,11 +221,19 @@ class Decoder:
         self._built[key] = thing
         self._nodes[key] = node
 
-    def _fill(self, thing: Any, fill: Callable[[Decoder, Any, Any], None], payload: Any) -> bool:
+    def _fill(self, thing: Any, fill: Callable[[Decoder, Any, Any], None], payload: Any, *, last: bool = False) -> bool:
+        before, self._last = self._last, last
         try:
             fill(self, thing, payload)
         except _Later:
             return False
+        except (AttributeError, TypeError) as error:
+            if not last:
+                raise
+            self._trouble = error  # a hash that looks at what is filled next, or one that never works
+            return False
+        finally:
+            self._last = before
         return True
 
     def _referenced(self, target: Any) -> Any:
@@ -187,6 +249,18 @@ class Decoder:
 
 
 _CONTAINERS = frozenset({list, dict})
+
+
+_HEAP_TYPE = 1 << 9
+_KNOWN_HASHES: tuple[Any, ...] = (object.__hash__, tuple.__hash__)  # of identity, of the items
+
+
+def _has_own_hash(x: Any) -> bool:
+    """Whether hashing it may look at attributes."""
+    if isinstance(x, tuple) and any(map(_has_own_hash, x)):
+        return True
+    kind = type(x)
+    return bool(kind.__flags__ & _HEAP_TYPE) and kind.__hash__ not in _KNOWN_HASHES
 
 
 def _tag(node: dict[str, Any]) -> str | None:

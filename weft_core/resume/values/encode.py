@@ -126,6 +126,8 @@ class Encoder:
         """`{name: value}` of an object's attributes; a refusal names the attribute."""
         out: dict[str, Node] = {}
         for name, item in items:
+            if not isinstance(name, str):
+                raise Refusal(item, f"it is the attribute {name!r}, whose name is no text", "keep it in a dict")
             try:
                 out[name] = self.value(item)
             except Refusal as refusal:

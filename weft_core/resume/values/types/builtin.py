@@ -93,7 +93,7 @@ def _set(encoder: Encoder, x: set[Any]) -> Node:
 
 
 def _fill_set(decoder: Decoder, thing: set[Any], payload: Any) -> None:
-    items = [decoder.filled(node) for node in as_list(payload)]
+    items = [decoder.key(node) for node in as_list(payload)]
     thing.clear()
     thing.update(items)
 
@@ -103,7 +103,7 @@ def _frozenset(encoder: Encoder, x: frozenset[Any]) -> Node:
 
 
 def _make_frozenset(decoder: Decoder, payload: Any) -> frozenset[Any]:
-    return frozenset([decoder.filled(node) for node in as_list(payload)])
+    return frozenset([decoder.key(node) for node in as_list(payload)])
 
 
 NODES[set] = _set

@@ -29,7 +29,12 @@ def handler_for(kind: type, name: str) -> Handler:
         return _named_tuple_handler(name)
     if hasattr(kind, "__struct_fields__"):
         return _struct_handler(kind, name)
-    for base in (str, int, float, complex, bytes, bytearray, list, dict, set, frozenset, tuple):
+    bases: list[type] = [str, int, float, complex, bytes, bytearray, list, dict, set, frozenset, tuple]
+    if "pathlib" in sys.modules:
+        bases.append(
+            sys.modules["pathlib"].PurePath
+        )  # its slots are other ones in every Python, with a hash among them
+    for base in bases:
         if issubclass(kind, base):
             return _refusing(
                 f"its type {type_name(kind)} is a subclass of {base.__name__}, whose contents and attributes are two "
@@ -54,9 +59,12 @@ def _refusing(reason: str, remedy: str = "register the class with app.register(â
 # --- plain instances ---------------------------------------------------------------------------------------------------
 
 
-def slots_of(kind: type) -> tuple[str, ...]:
-    """The names of a class's slots as attributes, base classes first."""
-    found: dict[str, None] = {}
+def slots_of(kind: type) -> dict[str, Any]:
+    """The slots of a class by the name of the attribute, base classes first: the descriptors that reach them.
+
+    A property of a subclass with a slot's name, or `__getattr__`, does not stand in their way.
+    """
+    found: dict[str, Any] = {}
     for base in reversed(kind.__mro__):
         names = base.__dict__.get("__slots__", ())
         for name in (names,) if isinstance(names, str) else names:
@@ -65,27 +73,30 @@ def slots_of(kind: type) -> tuple[str, ...]:
             if name.startswith("__") and not name.endswith("__"):
                 stripped = base.__name__.lstrip("_")
                 name = f"_{stripped}{name}" if stripped else name
-            found[name] = None
-    return tuple(found)
+            member = base.__dict__.get(name)
+            if hasattr(type(member), "__set__"):
+                found[name] = member
+    return found
 
 
 def _instance_handler(kind: type, name: str) -> Handler:
     slots = slots_of(kind)
 
     def handler(encoder: Encoder, x: Any) -> Node:
-        return {"$object": [name, encoder.fields(_attributes(x, slots).items())]}
+        return {"$object": [name, encoder.fields(attributes_of(x, slots).items())]}
 
     return handler
 
 
-def _attributes(x: Any, slots: tuple[str, ...]) -> dict[str, Any]:
+def attributes_of(x: Any, slots: dict[str, Any]) -> dict[str, Any]:
+    """What is in an instance's slots, which are those of its class, and in its `__dict__`."""
     state = {}
-    for slot in slots:
+    for name, member in slots.items():
         try:
-            state[slot] = getattr(x, slot)
+            state[name] = member.__get__(x)
         except AttributeError:
             continue
-    attributes = getattr(x, "__dict__", None)
+    attributes = _dict_of(x)
     if attributes:
         state.update(attributes)
         for dropped in _DROPPED & state.keys():
@@ -93,6 +104,33 @@ def _attributes(x: Any, slots: tuple[str, ...]) -> dict[str, Any]:
     if _ATTRS_HASH in state:
         state[_ATTRS_HASH] = None
     return state
+
+
+def _dict_of(x: Any) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = object.__getattribute__(x, "__dict__")  # a class's __getattr__ may answer anything
+    except AttributeError:
+        return None
+    return found
+
+
+def set_attributes(decoder: Decoder, thing: Any, payload: Any) -> None:
+    """Put stored attributes where they were: into the slots, or else into `__dict__`."""
+    slots = slots_of(type(thing))
+    attributes = _dict_of(thing)
+    again = bool(attributes)
+    for name, value in decoder.each(payload):
+        if name in slots:
+            slots[name].__set__(thing, value)
+        elif attributes is not None:
+            attributes[name] = value
+        else:
+            kind = type(thing).__qualname__
+            raise DecodeError(f"stored data has an attribute {name!r} that {kind} does not have (any more)")
+    if again and attributes is not None:  # some had to wait: back into their order
+        ordered = {name: attributes[name] for name in payload if name in attributes}
+        attributes.clear()
+        attributes.update(ordered)
 
 
 def state_of(x: Any) -> Any:
@@ -107,7 +145,7 @@ def state_of(x: Any) -> Any:
     fields = getattr(type(x), "__struct_fields__", None)
     if fields is not None:
         return {field: getattr(x, field) for field in fields}
-    return _attributes(x, slots_of(type(x)))
+    return attributes_of(x, slots_of(type(x)))
 
 
 def _make_object(decoder: Decoder, payload: Any) -> Any:
@@ -120,20 +158,11 @@ def _make_object(decoder: Decoder, payload: Any) -> Any:
 
 
 def _fill_object(decoder: Decoder, thing: Any, payload: Any) -> None:
-    state = decoder.fields(payload[1])
     cls = type(thing)
     if hasattr(cls, "__struct_fields__"):
-        _fill_struct(cls, thing, state)
-        return
-    slots = slots_of(cls)
-    attributes = getattr(thing, "__dict__", None)
-    for name, value in state.items():
-        if name in slots:
-            object.__setattr__(thing, name, value)
-        elif attributes is not None:
-            attributes[name] = value
-        else:
-            raise DecodeError(f"stored data has an attribute {name!r} that {cls.__qualname__} does not have (any more)")
+        _fill_struct(cls, thing, decoder.fields(payload[1]))
+    else:
+        set_attributes(decoder, thing, payload[1])
 
 
 MAKERS["$object"] = _make_object
