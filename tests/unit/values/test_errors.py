@@ -5,14 +5,60 @@ from __future__ import annotations
 import json
 import subprocess
 import traceback
+from dataclasses import dataclass
 from typing import Any
 
+import attrs
 import pytest
 
 from tests.unit.values.support import ALIASED_ERROR, Fiber, Holder, ShopError, StockError, codec
 from weft_core.errors import ActivityError, CheckpointError
 
 CODEC = codec()
+
+
+class SlotError(Exception):
+    __slots__ = ("__code", "unset")
+
+    def __init__(self, code: Any) -> None:
+        super().__init__("slot")
+        self.__code = code
+
+    def __getattr__(self, name: str) -> Any:
+        return f"computed {name}"
+
+    @property
+    def code(self) -> Any:
+        return self.__code
+
+
+@dataclass(slots=True)
+class SlottedError(Exception):
+    code: Any
+
+
+@dataclass(frozen=True)
+class FrozenError(Exception):
+    code: Any
+
+
+@attrs.define(auto_exc=True)
+class AttrsError(Exception):
+    code: Any
+    more: list[Any] = attrs.Factory(list)
+
+
+class KeyOrSystemError(KeyError, OSError):
+    pass
+
+
+class Said(str):
+    pass
+
+
+class SaysItsOwnError(Exception):
+    def __str__(self) -> str:
+        return Said("said")
 
 
 def again(error: BaseException) -> BaseException:
@@ -208,3 +254,151 @@ def test_the_text_is_plain_for_other_readers() -> None:
     assert told["notes"] == ["noted"]
     assert told["cause"]["$error"]["type"] == "KeyError"
     assert told["traceback"][0][2] == "raised"
+
+
+@pytest.mark.parametrize("kind", [SlotError, SlottedError, FrozenError, AttrsError])
+def test_attributes_in_slots_and_of_frozen_classes_come_back(kind: Any) -> None:
+    shared = [1]
+    try:
+        try:
+            raise KeyError("inner")
+        except KeyError as inner:
+            raise kind(shared) from inner
+    except kind as caught:
+        error = caught
+    found = Fiber().through(e=error, shared=shared)
+    assert type(found["e"]) is kind
+    assert found["e"].code is found["shared"]
+    assert found["e"].args == error.args
+    assert isinstance(found["e"].__cause__, KeyError)
+    assert found["e"].__suppress_context__
+    assert "raise kind(shared)" in "".join(traceback.format_exception(found["e"]))
+    copy: Any = again(error)
+    assert (type(copy), copy.code) == (kind, shared)
+
+
+def test_an_unset_slot_stays_unset() -> None:
+    found = Fiber().through(e=SlotError(1))["e"]
+    with pytest.raises(AttributeError):
+        SlotError.unset.__get__(found)  # type: ignore[attr-defined]
+
+
+def test_what_is_changed_on_a_built_in_error_stays_changed() -> None:
+    def changed(error: BaseException, **attributes: Any) -> BaseException:
+        for name, value in attributes.items():
+            setattr(error, name, value)
+        return error
+
+    errors = [
+        changed(SystemExit(3), code=9),
+        changed(StopIteration(1), value=7),
+        changed(UnicodeDecodeError("utf8", b"xyz", 0, 1, "r"), start=2),
+        changed(UnicodeDecodeError("utf8", b"xyz", 0, 1, "r"), args=("other",)),
+        changed(SyntaxError("m", ("f", 1, 2, "t")), lineno=99),
+        changed(BlockingIOError(1, "x"), characters_written=3),
+        BlockingIOError(1, "x", 5),
+        changed(OSError(2, "x"), errno=5, strerror=None),
+        changed(StockError(2, "x"), strerror=None),
+        changed(ImportError("m", name="n"), msg="other"),
+        changed(ValueError("a"), args=("b", 1)),
+        KeyOrSystemError("k"),
+    ]
+    for error, found in zip(errors, Fiber().through(errors=errors)["errors"], strict=True):
+        for copy in (found, again(error)):
+            assert (type(copy), copy.args) == (type(error), error.args)
+            for name in (
+                "code",
+                "value",
+                "start",
+                "object",
+                "lineno",
+                "characters_written",
+                "errno",
+                "strerror",
+                "msg",
+            ):
+                assert getattr(copy, name, None) == getattr(error, name, None)
+
+
+def test_the_object_that_lacks_an_attribute_is_kept_where_it_can_be() -> None:
+    order = {"a": 1}
+    found = Fiber().through(
+        kept=AttributeError("x", name="n", obj=order), lost=AttributeError("x", name="n", obj=Holder()), order=order
+    )
+    assert found["kept"].obj is found["order"]
+    assert (found["lost"].name, found["lost"].obj) == ("n", None)
+
+
+@pytest.mark.parametrize("notes", [["x", 5, None], ("x",), [], ["x"]])
+def test_notes_of_any_kind(notes: Any) -> None:
+    error = ValueError("a")
+    error.__notes__ = notes
+    assert Fiber().through(e=error)["e"].__notes__ == notes
+    assert again(error).__notes__ == notes
+
+
+def test_a_text_of_another_class_is_only_text() -> None:
+    found = Fiber().through(e=SaysItsOwnError(1))["e"]
+    assert (type(found), found.args) == (SaysItsOwnError, (1,))
+
+
+def test_a_group_keeps_its_members_whatever_becomes_of_the_list_it_was_made_of() -> None:
+    errors: list[Exception] = [ValueError(1)]
+    group = ExceptionGroup("g", errors)
+    found = Fiber().through(group=group, errors=errors)
+    assert found["group"].args[1] is found["errors"]
+    errors.append(group)
+    for change in (None, "clear", "args"):
+        if change == "clear":
+            errors.clear()
+        elif change == "args":
+            group.args = ("other",)
+        found = Fiber().through(group=group, errors=errors)
+        for copy in (found["group"], again(group)):
+            assert (copy.message, [repr(e) for e in copy.exceptions]) == ("g", ["ValueError(1)"])
+            assert len(copy.args) == len(group.args)
+        assert change == "args" or found["group"].args[1] is found["errors"]
+        assert len(found["errors"]) == len(errors)
+
+
+def test_a_group_of_errors_that_cannot_be_stored_is_still_a_group() -> None:
+    for members in ([ValueError(Holder())], (ValueError(Holder()),)):
+        found = again(ExceptionGroup("g", members))
+        assert isinstance(found, ExceptionGroup)
+        assert type(found.args[1]) is type(members)
+        assert "Holder" in found.exceptions[0].args[0]
+
+
+def test_a_group_stored_before_its_members_stood_apart_can_be_read() -> None:
+    found = CODEC.decode_error(
+        '{"type":"ExceptionGroup","message":"g (1 sub-exception)",'
+        '"args":["g",[{"$error":{"type":"ValueError","message":"1","args":[1],"notes":["n"]}}]]}'
+    )
+    assert isinstance(found, ExceptionGroup)
+    assert found.exceptions[0].args == (1,)
+
+
+def test_a_cause_that_became_text_is_never_taken_for_a_value() -> None:
+    cause = ValueError("b")
+    cause.lock = Holder()  # type: ignore[attr-defined]
+    error = KeyError("a")
+    error.__cause__ = error.__context__ = cause
+    found = Fiber().through(e=error)["e"]
+    assert "Holder" in found.__cause__.lock
+    assert found.__context__ is found.__cause__
+    for variables in ({"e": error, "cause": cause}, {"e": error, "items": [cause]}, {"cause": cause, "e": error}):
+        fiber = Fiber()
+        with pytest.raises(CheckpointError) as caught:
+            fiber.keep(fiber.frame(variables))
+        assert caught.value.type_name == "_thread.lock"
+        assert (caught.value.variable or "").endswith(".lock.lock")
+
+
+def test_a_cause_that_can_be_stored_is_the_same_as_a_variable() -> None:
+    cause = ValueError([1])
+    error = KeyError("a")
+    error.__cause__ = cause
+    for names in (("error", "cause"), ("cause", "error")):
+        variables = {"error": error, "cause": cause}
+        found = Fiber().through(**{name: variables[name] for name in names})
+        assert found["error"].__cause__ is found["cause"]

@@ -40,7 +40,7 @@ _INT_BITS_MAX = 8_192  # well under the 4,300 digits that Python converts
 class Encoder:
     """Encodes one text's values. `careful` looks at every number and string; without it `dump` may ask for a rerun."""
 
-    __slots__ = ("atoms", "depth", "find", "handlers", "keep", "known", "memo", "refs", "registry", "units")
+    __slots__ = ("atoms", "depth", "find", "handlers", "keep", "known", "memo", "refs", "registry", "told", "units")
 
     def __init__(self, registry: Registry, known: dict[int, Any], *, careful: bool = False) -> None:
         self.registry = registry
@@ -48,6 +48,7 @@ class Encoder:
         self.atoms = CAREFUL_ATOMS if careful else ATOMS
         self.memo: dict[int, Node] = {}
         self.refs: list[tuple[dict[str, Any], int, list[int]]] = []
+        self.told: dict[int, Refusal] = {}  # errors in the memo that are told for people only, and why
         self.known = known
         self.find: Callable[[Any], Node] | None = None
         self.units: Iterable[Any] = ()
@@ -64,6 +65,8 @@ class Encoder:
             return leaf(self, x)
         key = id(x)
         if key in self.memo:
+            if key in self.told:
+                raise self.told[key].again()
             return self.reference(key, [])
         if key in self.known:
             node = self.known_node(x, self.known[key])
@@ -82,6 +85,19 @@ class Encoder:
         self.memo[key] = node
         self.depth -= 1
         return node
+
+    def attempt(self, x: Any) -> Node:
+        """The node of a value. A `Refusal` leaves no trace of the attempt."""
+        memo, told, refs, depth = len(self.memo), len(self.told), len(self.refs), self.depth
+        try:
+            return self.value(x)
+        except Refusal:
+            for table, length in ((self.memo, memo), (self.told, told)):
+                while len(table) > length:
+                    table.popitem()
+            del self.refs[refs:]
+            self.depth = depth
+            raise
 
     def reference(self, key: int, path: list[int]) -> Node:
         """A reference to what the memo holds under `key`, or, with a path, to something inside that large value."""

@@ -25,6 +25,13 @@ class Refusal(Exception):
         self.path.append(part)
         return self
 
+    def again(self) -> Refusal:
+        """The same refusal, for another place that holds the value."""
+        made = Refusal(None, self.reason, self.remedy)
+        made.type_name = self.type_name
+        made.path = self.path.copy()
+        return made
+
     def error(self, what: str, *, filename: str | None = None, line: int | None = None) -> CheckpointError:
         """The error for people. `what` is the variable's name, or says which value it is."""
         variable = what + "".join(reversed(self.path))

@@ -10,28 +10,70 @@ from __future__ import annotations
 import builtins
 import linecache
 import sys
-from collections.abc import Iterator
-from types import FrameType, FunctionType, TracebackType
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from types import FrameType, FunctionType, GetSetDescriptorType, MemberDescriptorType, TracebackType
 from typing import Any
 
 from weft_core.errors import ActivityError, DecodeError
 from weft_core.resume.values.decode import FILLERS, MAKERS, Decoder, as_dict, as_int, as_list, as_str
-from weft_core.resume.values.encode import Encoder, Handler, Node
+from weft_core.resume.values.encode import ATOMS, Encoder, Handler, Node
 from weft_core.resume.values.limits import ERROR_CHAIN_MAX, REPR_LENGTH_MAX, TRACEBACK_FRAMES_MAX
 from weft_core.resume.values.refusal import Refusal, type_name
 from weft_core.resume.values.registry import Registry
+from weft_core.resume.values.types.objects import attributes_of, set_attributes, slots_of
 
 TEXT = "__weft_traceback__"
-_NOT_STATE = frozenset({TEXT, "__notes__"})
+_NOTES = "__notes__"
 _HEAP_TYPE = 1 << 9
+_ABSENT = object()
+_ARGS: Any = BaseException.args
+_MESSAGE: Any = BaseExceptionGroup.message
+_EXCEPTIONS: Any = BaseExceptionGroup.exceptions
+_set: Any = BaseException.__setattr__
 
-_NATIVE: dict[type, tuple[str, ...]] = {
-    ImportError: ("name", "path"),
-    AttributeError: ("name",),
-    NameError: ("name",),
-    OSError: ("errno", "strerror", "filename", "filename2"),
-}
-"""What built-in classes keep beside their arguments and does not follow from them."""
+_READABLE = (MemberDescriptorType, GetSetDescriptorType)
+_NATIVE_NOT_STATE = frozenset({"exceptions", "message"})  # of groups: told as "group", and what made them fixes both
+
+
+def _native_attributes(native: type) -> dict[str, Any]:
+    """What a built-in class of exceptions keeps beside `args`: the descriptors by name."""
+    bases = native.__mro__[: native.__mro__.index(BaseException)]
+    return {
+        name: member
+        for base in bases
+        for name, member in vars(base).items()
+        if isinstance(member, _READABLE) and name not in _NATIVE_NOT_STATE
+    }
+
+
+def _native_state(x: BaseException) -> dict[str, Any]:
+    """What does not follow from `args` of what a built-in class keeps. No code of the app's classes runs."""
+    native = _native_base(type(x))
+    attributes = _native_attributes(native)
+    if not attributes:
+        return {}
+    usual = native.__new__(type(x))
+    _begin(native, usual, _ARGS.__get__(x))
+    found = {}
+    for name, member in attributes.items():
+        value, other = _read(member, x), _read(member, usual)
+        if value is not other and not (type(value) in ATOMS and type(value) is type(other) and value == other):
+            found[name] = value
+    return {name: value for name, value in found.items() if value is not _ABSENT}
+
+
+def _begin(native: Any, thing: BaseException, args: Iterable[Any]) -> None:
+    # Arguments changed afterwards may be none that the class takes: then all follows from the attributes.
+    with suppress(TypeError):
+        native.__init__(thing, *args)
+
+
+def _read(member: Any, x: BaseException) -> Any:
+    try:
+        return member.__get__(x)
+    except (AttributeError, TypeError):
+        return _ABSENT
 
 
 def error_name(registry: Registry, kind: type) -> str | None:
@@ -55,19 +97,26 @@ def handler_for(registry: Registry, kind: type) -> Handler | None:
 def error_body(encoder: Encoder, x: BaseException, name: str | None, *, strict: bool) -> dict[str, Node]:
     """The object that tells an exception. Not `strict`: what cannot be stored becomes its repr."""
     body: dict[str, Node] = {"type": name or type_name(type(x)), "message": encoder.value(_message(x))}
-    body["args"] = encoder.values(x.args) if strict else [_lenient(encoder, arg) for arg in x.args]
-    native = {}
-    for cls, attributes in _NATIVE.items():
-        if isinstance(x, cls):
-            native.update({a: getattr(x, a) for a in attributes if getattr(x, a, None) is not None})
-    if native:
-        body["native"] = encoder.fields(native.items()) if strict else _lenient_fields(encoder, native)
-    state = {key: value for key, value in vars(x).items() if key not in _NOT_STATE} if hasattr(x, "__dict__") else {}
+    if isinstance(x, BaseExceptionGroup):
+        _tell_group(encoder, x, body, strict=strict)
+    else:
+        args = _ARGS.__get__(x)
+        body["args"] = encoder.values(args) if strict else [_lenient(encoder, arg) for arg in args]
+    native = _native_state(x)
+    seen = native.pop("obj", None)
+    told = encoder.fields(native.items()) if strict else _lenient_fields(encoder, native)
+    if seen is not None and strict:
+        with suppress(Refusal):  # it is there for suggestions, and may be anything
+            told["obj"] = encoder.attempt(seen)
+    if told:
+        body["native"] = told
+    state = attributes_of(x, slots_of(type(x)))
+    state.pop(TEXT, None)
+    notes = state.get(_NOTES)
+    if type(notes) is list and all(type(note) is str for note in notes):
+        body["notes"] = encoder.values(state.pop(_NOTES))
     if state:
         body["dict"] = encoder.fields(state.items()) if strict else _lenient_fields(encoder, state)
-    notes = getattr(x, "__notes__", None)
-    if isinstance(notes, list) and notes:
-        body["notes"] = [encoder.value(str(note)) for note in notes]
     if x.__cause__ is not None:
         body["cause"] = _linked(encoder, x.__cause__)
     if x.__context__ is not None:
@@ -82,20 +131,47 @@ def error_body(encoder: Encoder, x: BaseException, name: str | None, *, strict: 
 
 def _message(x: BaseException) -> str:
     try:
-        return str(x)
+        return str.__str__(str(x))  # of a subclass the text alone
     except Exception:
         return f"<{type(x).__name__} whose text cannot be made>"
 
 
+def _tell_group(encoder: Encoder, x: BaseExceptionGroup[Any], body: dict[str, Node], *, strict: bool) -> None:
+    # `args` holds the very sequence that the group was made of, which may be another one by now.
+    args, message, members = _ARGS.__get__(x), _MESSAGE.__get__(x), _EXCEPTIONS.__get__(x)
+    usual = (
+        len(args) == 2
+        and args[0] is message
+        and type(args[1]) in (list, tuple)
+        and [*map(id, args[1])] == [*map(id, members)]
+    )
+    if strict:
+        body["args"] = encoder.values(args)
+        if not usual:
+            body["group"] = [encoder.value(message), encoder.values(members)]
+        return
+    # A member too deep inside is told without what it holds.
+    inside = [_linked(encoder, m) or {"$error": {"type": type_name(type(m)), "message": _message(m)}} for m in members]
+    if usual:
+        body["args"] = [_lenient(encoder, message), inside if type(args[1]) is list else {"$tuple": inside}]
+    else:
+        body["group"] = [_lenient(encoder, message), inside]
+        body["args"] = [_lenient(encoder, arg) for arg in args]
+
+
 def _linked(encoder: Encoder, x: BaseException) -> Node:
     """A cause or context: for people, so never a reason to refuse."""
-    known = encoder.memo.get(id(x))
-    if known is not None:
-        return encoder.value(x)
-    node: dict[str, Node] = {}
     key = id(x)
+    if key in encoder.memo:
+        return encoder.reference(key, [])
     if encoder.depth >= ERROR_CHAIN_MAX:
         return None
+    try:
+        return encoder.attempt(x)
+    except Refusal as refusal:
+        # Who meets it as a value later must not get this for it.
+        encoder.told[key] = refusal
+    node: dict[str, Node] = {}
     encoder.depth += 1
     encoder.memo[key] = node
     body = error_body(encoder, x, error_name(encoder.registry, type(x)), strict=False)
@@ -105,15 +181,12 @@ def _linked(encoder: Encoder, x: BaseException) -> Node:
 
 
 def _lenient(encoder: Encoder, x: Any) -> Node:
-    kept = encoder.memo.copy(), len(encoder.refs), encoder.depth
     try:
-        return encoder.value(x)
+        return encoder.attempt(x)
     except Refusal:
-        encoder.memo = kept[0]
-        del encoder.refs[kept[1] :]
-        encoder.depth = kept[2]
+        pass
     try:
-        text = repr(x)
+        text = str.__str__(repr(x))
     except Exception:
         text = f"<{type(x).__name__}>"
     if len(text) > REPR_LENGTH_MAX:
@@ -177,8 +250,8 @@ def _make_error(decoder: Decoder, payload: Any) -> BaseException:
         return ActivityError(f"{name}: {message}" if message else name, type_name=name, traceback_text=text)
     native = _native_base(cls)
     if issubclass(native, BaseExceptionGroup):
-        message, node = as_list(body.get("args"), 2)
-        members = decoder.filled(node)
+        message, node = as_list(body.get("group", body.get("args")), 2)
+        members = decoder.values(node) if "group" in body else decoder.filled(node)
         if type(members) not in (list, tuple) or not members:
             raise DecodeError("stored data is damaged: an exception group without exceptions")
         made: BaseException = native.__new__(cls, decoder.build(message), members)
@@ -188,33 +261,37 @@ def _make_error(decoder: Decoder, payload: Any) -> BaseException:
 
 
 def _native_base(cls: type) -> Any:
-    return next(base for base in cls.__mro__ if not base.__flags__ & _HEAP_TYPE)
+    while cls.__flags__ & _HEAP_TYPE:
+        assert cls.__base__ is not None
+        cls = cls.__base__
+    return cls
 
 
 def _fill_error(decoder: Decoder, thing: BaseException, payload: Any) -> None:
     body = as_dict(payload)
-    unknown = find_error_class(decoder.registry, body["type"]) is None
-    if not unknown and not isinstance(thing, BaseExceptionGroup):
-        args = decoder.values(body.get("args", [body["message"]] if body.get("message") else []))
-        _native_base(type(thing)).__init__(thing, *args)
-        thing.args = tuple(args)
-    if not unknown:
-        if "native" in body:
-            for name, value in decoder.fields(body["native"]).items():
-                if any(name in names for cls, names in _NATIVE.items() if isinstance(thing, cls)):
-                    setattr(thing, name, value)
-        if "dict" in body:
-            thing.__dict__.update(decoder.fields(body["dict"]))
-    notes = [as_str(decoder.build(note)) for note in as_list(body.get("notes", []))]
-    if notes:
-        thing.__notes__ = notes
-    thing.__cause__ = _exception(decoder, body.get("cause"))
-    thing.__context__ = _exception(decoder, body.get("context"))
-    thing.__suppress_context__ = bool(body.get("suppress", False))
+    if find_error_class(decoder.registry, body["type"]) is not None:
+        native = _native_base(type(thing))
+        group = isinstance(thing, BaseExceptionGroup)
+        if not group or "group" in body:
+            args = decoder.values(body.get("args", [body["message"]] if body.get("message") else []))
+            if not group:
+                _begin(native, thing, args)
+            _ARGS.__set__(thing, args)
+        attributes = _native_attributes(native)
+        for name, value in decoder.fields(body.get("native", {})).items():
+            if name in attributes:  # another Python may keep more
+                attributes[name].__set__(thing, value)
+        set_attributes(decoder, thing, body.get("dict", {}))
+    if "notes" in body:
+        thing.__dict__[_NOTES] = [as_str(decoder.build(note)) for note in as_list(body["notes"])]
+    # Past what a class says about setting attributes: a frozen one refuses them all.
+    _set(thing, "__cause__", _exception(decoder, body.get("cause")))
+    _set(thing, "__context__", _exception(decoder, body.get("context")))
+    _set(thing, "__suppress_context__", bool(body.get("suppress", False)))
     frames = _checked_frames(body)
     if frames:
         thing.__dict__[TEXT] = traceback_text(frames)
-        thing.__traceback__ = stand_in(frames)
+        _set(thing, "__traceback__", stand_in(frames))
 
 
 def _exception(decoder: Decoder, node: Node) -> BaseException | None:
