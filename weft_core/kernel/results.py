@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from weft_core.errors import ActivityTimeout, UnknownActivity
@@ -90,7 +91,8 @@ def failed(machine: Machine, attempted: Attempted, error: str, live: BaseExcepti
         machine.dispatch.discard(fiber_id)  # a run that was just read wanted to make the attempt again
         machine.touch(fiber)
         return True
-    raised.add_note(f"activity {wait.activity!r} failed after {attempt} attempt{'s' if attempt != 1 else ''}")
+    with suppress(Exception):  # a class may be frozen, or keep something else as its notes
+        raised.add_note(f"activity {wait.activity!r} failed after {attempt} attempt{'s' if attempt != 1 else ''}")
     machine.note("activity_failed", name=wait.activity, fiber=fiber_id, attempt=attempt, error=text)
     hold_or_settle(machine, fiber, wait, f'{{"error":{machine.codec.encode_error(raised)}}}')
     return True

@@ -10,6 +10,7 @@ from types import CellType
 from typing import Any
 
 _NOTHING = (None,)
+_set: Any = BaseException.__setattr__
 
 
 def again(iterator: Iterable[Any]) -> Iterator[Any]:
@@ -63,8 +64,9 @@ def marks(error: BaseException) -> tuple[Any, Any]:
 
 
 def mend(error: BaseException, marked: tuple[Any, Any]) -> None:
-    """Undo that change."""
-    error.__traceback__, error.__context__ = marked
+    """Undo that change, past what a frozen class says about setting attributes."""
+    _set(error, "__traceback__", marked[0])
+    _set(error, "__context__", marked[1])
 
 
 def merge(function: Any, *parts: Any) -> dict[str, Any]:
@@ -174,7 +176,7 @@ def during(error: BaseException, caught: BaseException, handled: BaseException |
     seen: set[int] = set()
     while error.__context__ is not None and id(error) not in seen:
         if error.__context__ is caught:
-            error.__context__ = handled
+            _set(error, "__context__", handled)
             return
         seen.add(id(error))
         error = error.__context__
