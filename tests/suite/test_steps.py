@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 from tests.suite.harness import Harness
@@ -98,6 +99,37 @@ async def test_the_last_error_arrives_as_itself_with_cause_and_note(make: Harnes
     assert args == ["no price", 7]
     assert cause == "KeyError('missing')"
     assert any("broken" in note and "2 attempts" in note for note in notes)
+
+
+@dataclass(frozen=True)
+class Declined(Exception):
+    code: int
+
+
+async def test_an_error_of_a_frozen_class_arrives_and_is_handled_across_a_wait(make: Harness) -> None:
+    app = App("frozen-errors")
+
+    @app.activity(retry=Retry(max_attempts=1))
+    async def pay() -> None:
+        raise Declined(5)
+
+    @app.workflow
+    async def call(ctx: Context) -> int:
+        try:
+            await ctx.run(pay)
+        except Declined:
+            try:
+                await ctx.sleep("1s")
+                raise
+            except Declined as again:
+                await ctx.sleep("1s")
+                return again.code
+        return 0
+
+    engine = await make.engine(app)
+    run = await engine.start(call)
+    await engine.advance("1m")
+    assert await run.result() == 5
 
 
 async def test_giving_up_classes_are_not_retried(make: Harness) -> None:

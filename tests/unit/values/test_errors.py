@@ -294,6 +294,7 @@ def test_what_is_changed_on_a_built_in_error_stays_changed() -> None:
         changed(StopIteration(1), value=7),
         changed(UnicodeDecodeError("utf8", b"xyz", 0, 1, "r"), start=2),
         changed(UnicodeDecodeError("utf8", b"xyz", 0, 1, "r"), args=("other",)),
+        changed(UnicodeDecodeError("utf8", b"xyz", 0, 1, "r"), args=("utf8", b"xyz", 2**70, 1, "r")),
         changed(SyntaxError("m", ("f", 1, 2, "t")), lineno=99),
         changed(BlockingIOError(1, "x"), characters_written=3),
         BlockingIOError(1, "x", 5),

@@ -65,7 +65,7 @@ def _native_state(x: BaseException) -> dict[str, Any]:
 
 def _begin(native: Any, thing: BaseException, args: Iterable[Any]) -> None:
     # Arguments changed afterwards may be none that the class takes: then all follows from the attributes.
-    with suppress(TypeError):
+    with suppress(Exception):
         native.__init__(thing, *args)
 
 
