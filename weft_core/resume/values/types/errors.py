@@ -21,7 +21,7 @@ from weft_core.resume.values.encode import ATOMS, Encoder, Handler, Node
 from weft_core.resume.values.limits import ERROR_CHAIN_MAX, REPR_LENGTH_MAX, TRACEBACK_FRAMES_MAX
 from weft_core.resume.values.refusal import Refusal, type_name
 from weft_core.resume.values.registry import Registry
-from weft_core.resume.values.types.objects import attributes_of, set_attributes, slots_of
+from weft_core.resume.values.types.objects import attributes_of, dict_of, set_attributes, slots_of
 
 TEXT = "__weft_traceback__"
 _NOTES = "__notes__"
@@ -277,20 +277,21 @@ def _fill_error(decoder: Decoder, thing: BaseException, payload: Any) -> None:
             if not group:
                 _begin(native, thing, args)
             _ARGS.__set__(thing, args)
-        attributes = _native_attributes(native)
+        members = _native_attributes(native)
         for name, value in decoder.fields(body.get("native", {})).items():
-            if name in attributes:  # another Python may keep more
-                attributes[name].__set__(thing, value)
+            if name in members:  # another Python may keep more
+                members[name].__set__(thing, value)
         set_attributes(decoder, thing, body.get("dict", {}))
+    attributes: Any = dict_of(thing)
     if "notes" in body:
-        thing.__dict__[_NOTES] = [as_str(decoder.build(note)) for note in as_list(body["notes"])]
+        attributes[_NOTES] = [as_str(decoder.build(note)) for note in as_list(body["notes"])]
     # Past what a class says about setting attributes: a frozen one refuses them all.
     _set(thing, "__cause__", _exception(decoder, body.get("cause")))
     _set(thing, "__context__", _exception(decoder, body.get("context")))
     _set(thing, "__suppress_context__", bool(body.get("suppress", False)))
     frames = _checked_frames(body)
     if frames:
-        thing.__dict__[TEXT] = traceback_text(frames)
+        attributes[TEXT] = traceback_text(frames)
         _set(thing, "__traceback__", stand_in(frames))
 
 

@@ -96,7 +96,7 @@ def attributes_of(x: Any, slots: dict[str, Any]) -> dict[str, Any]:
             state[name] = member.__get__(x)
         except AttributeError:
             continue
-    attributes = _dict_of(x)
+    attributes = dict_of(x)
     if attributes:
         state.update(attributes)
         for dropped in _DROPPED & state.keys():
@@ -106,9 +106,10 @@ def attributes_of(x: Any, slots: dict[str, Any]) -> dict[str, Any]:
     return state
 
 
-def _dict_of(x: Any) -> dict[str, Any] | None:
+def dict_of(x: Any) -> dict[str, Any] | None:
+    """An instance's `__dict__`, whatever its class answers when it is asked; None when it has none."""
     try:
-        found: dict[str, Any] = object.__getattribute__(x, "__dict__")  # a class's __getattr__ may answer anything
+        found: dict[str, Any] = object.__getattribute__(x, "__dict__")
     except AttributeError:
         return None
     return found
@@ -117,7 +118,7 @@ def _dict_of(x: Any) -> dict[str, Any] | None:
 def set_attributes(decoder: Decoder, thing: Any, payload: Any) -> None:
     """Put stored attributes where they were: into the slots, or else into `__dict__`."""
     slots = slots_of(type(thing))
-    attributes = _dict_of(thing)
+    attributes = dict_of(thing)
     again = bool(attributes)
     for name, value in decoder.each(payload):
         if name in slots:
