@@ -16,7 +16,7 @@ import zoneinfo
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.values import support
@@ -337,6 +337,13 @@ def test_any_plain_value(value: Any) -> None:
     assert same(again(value), value)
 
 
+@example(
+    Order(
+        0,
+        [{uuid.UUID(int=1): [], Point(0, Point(0, frozenset([fractions.Fraction(1, 2)]))): []}, Colour.RED],
+        Colour.RED,
+    )
+)
 @given(anything)
 @settings(max_examples=500, deadline=None)
 def test_any_value(value: Any) -> None:

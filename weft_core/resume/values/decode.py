@@ -125,9 +125,11 @@ class Decoder:
 
     def key(self, node: Node) -> Any:
         """The value of a node that goes where it is hashed."""
+        before = len(self._unfilled)
         thing = self.filled(node)
-        if self._unfilled and not self._last and _has_own_hash(thing):
-            raise _Later
+        after = len(self._unfilled)
+        if after and (after > before or not self._last) and _has_own_hash(thing):
+            raise _Later  # something in it may be what has to wait
         return thing
 
     def values(self, payload: Any) -> list[Any]:
