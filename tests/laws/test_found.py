@@ -352,6 +352,27 @@ FOUND = {
                 except NameError as error:
                     note(9, error)
         """,
+    "functions that took the name and text of others": """
+        @unit
+        async def main(*args, **kw):
+            from functools import wraps
+
+            def g(a):
+                "what g does"
+                return a
+
+            @wraps(g)
+            def h(*args):
+                return g(*args) + 1
+
+            def named():
+                pass
+
+            named.__name__, named.__qualname__, named.__doc__ = "other", "an.other", "text"
+            await op(1)
+            show(2, h.__name__, h.__qualname__, h.__doc__, h(1), h.__wrapped__ is g)
+            show(3, named.__name__, named.__qualname__, named.__doc__, g.__name__, g.__doc__)
+        """,
     "classes made in a function are named as Python names them, in text, too": """
         @unit
         async def f0(which):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import pathlib
+import re
 from typing import Any
 
 import pytest
@@ -49,6 +51,25 @@ def test_partials() -> None:
     found = again([items, functools.partial(sorted, items, reverse=True)])
     found[0].append(2)
     assert found[1]() == [2, 1]
+
+
+def test_partials_keep_what_was_said_of_them() -> None:
+    made = functools.update_wrapper(functools.partial(helper, 3), helper)
+    found = again(made)
+    assert (found.__name__, found.__doc__, found()) == (helper.__name__, helper.__doc__, 4)
+
+
+def test_methods_of_patterns() -> None:
+    found = again(re.compile("a+").match)
+    assert found("aab")[0] == "aa"
+
+
+@pytest.mark.parametrize(
+    "value", [pathlib.Path("a").joinpath, {}.__getitem__, ValueError("x").add_note, (1j).conjugate]
+)
+def test_methods_that_could_not_be_found_again_are_refused_with_what_to_do(value: Any) -> None:
+    with pytest.raises(CheckpointError, match="its method .* cannot be named in stored data.*lambda"):
+        CODEC.encode({"held": value})
 
 
 @pytest.mark.parametrize("value", [eval, exec, open, getattr, __import__, compile], ids=lambda f: f.__name__)

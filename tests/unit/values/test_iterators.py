@@ -16,6 +16,22 @@ def pair(a: int, b: int) -> int:
     return a * 10 + b
 
 
+class Shelf:
+    """A sequence in its own way."""
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, n: int) -> int:
+        return n
+
+
+def test_an_iterator_over_a_sequence_of_the_app_is_refused_where_it_waits() -> None:
+    fiber = Fiber()
+    with pytest.raises(CheckpointError, match="it goes over a .*Shelf, and who knows how"):
+        fiber.through(left=reversed(Shelf()))  # type: ignore[call-overload]
+
+
 MAKERS: dict[str, Any] = {
     "list": lambda: iter([1, 2, 3, 4]),
     "tuple": lambda: iter((1, 2, 3, 4)),

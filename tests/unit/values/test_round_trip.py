@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import datetime as dt
 import decimal
+import enum
 import fractions
 import json
 import math
@@ -235,6 +236,49 @@ def test_what_would_come_back_as_something_else_is_refused() -> None:
     for value, reason in ((odd, "attribute 5"), (OwnPath("a/b"), "subclass of PurePath")):
         with pytest.raises(CheckpointError, match=reason):
             CODEC.encode(value)
+
+
+class Labelled(enum.Enum):
+    ONE = 1
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return "the first"
+
+
+def test_members_of_an_enum_that_says_its_own_name() -> None:
+    assert again([Labelled.ONE])[0] is Labelled.ONE
+
+
+def test_two_keys_that_are_no_numbers_stay_two() -> None:
+    keys = [float("nan"), float("nan")]
+    assert len(again(dict.fromkeys(keys, 1))) == len(again(set(keys))) == 2
+
+
+def test_numbers_in_a_set_keep_their_order() -> None:
+    for numbers in ([16, 8, 0], [0, 8, 16], [-1, -2, 5], [1.5, 0.5, 33.0]):
+        worklist = set(numbers)
+        assert list(again(worklist)) == list(worklist)
+
+
+def test_ranges_of_any_length() -> None:
+    for value in (range(10**5_000), range(-(10**5_000), 7, 3)):
+        assert again(value) == value
+    walking = iter(range(10**5_000, 10**5_001))
+    next(walking)
+    assert next(again(walking)) == 10**5_000 + 1
+
+
+def test_offsets_with_parts_of_a_second() -> None:
+    zone = dt.timezone(-dt.timedelta(seconds=1, microseconds=-3))
+    for value in (dt.datetime(2026, 1, 2, 3, tzinfo=zone), dt.time(3, tzinfo=zone)):
+        assert again(value).utcoffset() == value.utcoffset()
+
+
+def test_classes_of_the_library_by_the_name_people_use() -> None:
+    for value in (pathlib.Path, pathlib.PurePosixPath):
+        assert again(value) is value
+    assert CODEC.encode(pathlib.Path) == '{"$global":"pathlib:Path"}'
 
 
 def test_random_goes_on_where_it_was() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import BuiltinFunctionType
 from typing import Any
 
 from weft_core.resume.operation import Operation
@@ -37,6 +38,8 @@ def _find(registry: Registry, kind: type) -> Handler | None:
     found: Handler | None
     if kind in ITERATORS:
         found = ITERATORS[kind]
+    elif issubclass(kind, BuiltinFunctionType):
+        found = NODES[BuiltinFunctionType]  # methods that are handed their class, as those of patterns
     elif issubclass(kind, type):
         found = encode_reference
     elif issubclass(kind, BaseException):

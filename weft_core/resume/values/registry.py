@@ -254,7 +254,9 @@ class Registry:
             return registered.name
         if isinstance(value, (type, FunctionType, BuiltinFunctionType, MethodDescriptorType)) or has_unit(value):
             home = value.__objclass__ if isinstance(value, MethodDescriptorType) else value
-            name = f"{home.__module__}:{value.__qualname__}"  # type: ignore[attr-defined]
+            # Python 3.13 tells where the paths are written, not where people find them.
+            module = "pathlib" if home.__module__ == "pathlib._local" else home.__module__
+            name = f"{module}:{value.__qualname__}"  # type: ignore[attr-defined]
             try:
                 if self.resolve(name) is value:
                     return name

@@ -42,11 +42,13 @@ def _make_int(_decoder: Decoder, payload: Any) -> int:
     return int(as_str(payload), 16)
 
 
-_FLOATS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+_FLOATS = frozenset({"nan", "inf", "-inf"})
 
 
 def _make_float(_decoder: Decoder, payload: Any) -> float:
-    return _FLOATS[as_str(payload)]
+    if as_str(payload) not in _FLOATS:
+        raise DecodeError(f"stored data has the number {payload[:40]!r}")
+    return float(payload)  # a new one each time: two keys that are nan stay two
 
 
 MAKERS["$str"] = _make_str
@@ -79,11 +81,12 @@ NODES[tuple] = _tuple
 MAKERS["$tuple"] = _make_tuple
 
 
-_SORTABLE = frozenset({int, str, bytes, float})
+_SORTABLE = frozenset({str, bytes})
 
 
 def _ordered(x: set[Any] | frozenset[Any]) -> Iterable[Any]:
-    # Plain sets have the same text in every process; comparing anything else would run the app's code.
+    # Texts come in another order in every process: sorted, their set has the same text everywhere. Of numbers it is the
+    # order they have, so that they are most likely found in it again.
     kinds = set(map(type, x))
     return sorted(x) if len(kinds) == 1 and kinds <= _SORTABLE else x
 
@@ -123,16 +126,25 @@ MAKERS["$dict"] = lambda _decoder, _payload: {}
 FILLERS["$dict"] = _fill_dict
 
 
-def _range(_encoder: Encoder, x: range) -> Node:
-    return {"$range": [x.start, x.stop, x.step]}
+def range_parts(encoder: Encoder, x: range) -> list[Node]:
+    """Start, stop and step, however large."""
+    return encoder.values((x.start, x.stop, x.step))
 
 
-def _make_range(_decoder: Decoder, payload: Any) -> range:
-    start, stop, step = as_list(payload, 3)
-    return range(as_int(start), as_int(stop), as_int(step))
+def range_of(decoder: Decoder, parts: Any) -> range:
+    """The reverse."""
+    return range(*map(as_int, decoder.values(as_list(parts, 3))))
 
 
-LEAVES[range] = _range
+def _range(encoder: Encoder, x: range) -> Node:
+    return {"$range": range_parts(encoder, x)}
+
+
+def _make_range(decoder: Decoder, payload: Any) -> range:
+    return range_of(decoder, payload)
+
+
+NODES[range] = _range
 MAKERS["$range"] = _make_range
 
 

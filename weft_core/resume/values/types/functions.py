@@ -11,6 +11,7 @@ from types import (
     BuiltinFunctionType,
     CellType,
     ClassMethodDescriptorType,
+    CodeType,
     CoroutineType,
     FunctionType,
     MethodDescriptorType,
@@ -24,7 +25,7 @@ from weft_core.resume.compiled import own_name
 from weft_core.resume.values.decode import FILLERS, MAKERS, RESOLVERS, Decoder, as_dict, as_list, as_str
 from weft_core.resume.values.encode import NODES, Encoder, Node
 from weft_core.resume.values.refusal import Refusal, type_name
-from weft_core.resume.values.registry import has_unit
+from weft_core.resume.values.registry import Registry, has_unit
 from weft_core.resume.values.types.builtin import check_keys
 
 _METHOD_MODULES = frozenset({"builtins", "collections", "datetime", "decimal", "fractions", "random", "re", "uuid"})
@@ -83,7 +84,7 @@ NODES[MethodDescriptorType] = encode_reference
 
 def _function(encoder: Encoder, x: FunctionType) -> Node:
     nested = None
-    if "<" in x.__qualname__:
+    if "<" in x.__code__.co_qualname:
         nested = encoder.registry.nested_code(x.__code__, encoder.units)
     if nested is None:
         return encode_reference(encoder, x)
@@ -106,7 +107,16 @@ def _function(encoder: Encoder, x: FunctionType) -> Node:
         body["kwdefaults"] = encoder.fields(x.__kwdefaults__.items())
     if x.__dict__:
         body["dict"] = encoder.fields(x.__dict__.items())
+    named = {name: getattr(x, name) for name, usual in _names(x.__code__).items() if getattr(x, name) != usual}
+    if named:
+        body["named"] = encoder.fields(named.items())
     return {"$function": body}
+
+
+def _names(code: CodeType) -> dict[str, Any]:
+    """How functions of this code are called unless somebody says otherwise, as `functools.wraps` does."""
+    text = code.co_consts[0] if code.co_consts and type(code.co_consts[0]) is str else None
+    return {"__name__": code.co_name, "__qualname__": code.co_qualname, "__doc__": text}
 
 
 NODES[FunctionType] = _function
@@ -136,7 +146,7 @@ RESOLVERS["$outer"] = _outer
 
 
 def _make_function(decoder: Decoder, payload: Any) -> FunctionType:
-    body = check_keys(payload, {"unit", "digest", "path", "cells"}, {"defaults", "kwdefaults", "dict"})
+    body = check_keys(payload, {"unit", "digest", "path", "cells"}, {"defaults", "kwdefaults", "dict", "named"})
     unit = _unit(decoder, body["unit"], body["digest"])
     code = unit.local_codes.get(as_str(body["path"]))
     if code is None:
@@ -158,6 +168,9 @@ def _fill_function(decoder: Decoder, thing: FunctionType, payload: Any) -> None:
         thing.__kwdefaults__ = decoder.fields(payload["kwdefaults"])
     if "dict" in payload:
         thing.__dict__.update(decoder.fields(payload["dict"]))
+    for name, said in decoder.fields(payload.get("named", {})).items():
+        if name in _names(thing.__code__):
+            setattr(thing, name, said)
 
 
 MAKERS["$function"] = _make_function
@@ -182,6 +195,12 @@ def _builtin(encoder: Encoder, x: BuiltinFunctionType) -> Node:
 
 
 def _bound(encoder: Encoder, owner: Any, name: str) -> Node:
+    if _found_method(encoder.registry, owner, name, live=id(owner) in encoder.known) is None:
+        raise Refusal(
+            owner,
+            f"its method {name!r} (of {type_name(type(owner))}) cannot be named in stored data",
+            f"use a lambda that calls it, `lambda *args: x.{name}(*args)`, or write the call out",
+        )
     try:
         return {"$method": [encoder.value(owner), name]}
     except Refusal as refusal:
@@ -208,16 +227,27 @@ NODES[MethodType] = _method
 def _make_method(decoder: Decoder, payload: Any) -> Any:
     node, name = as_list(payload, 2)
     owner = decoder.build(node)
-    if as_str(name).startswith("__"):
-        raise DecodeError(f"stored data refers to the method {name[:40]!r}, which is not allowed")
+    live = any(owner is known for known in decoder.externals.by_token.values())
+    found = _found_method(decoder.registry, owner, as_str(name), live=live)
+    if found is None:
+        raise DecodeError(
+            f"stored data refers to the method {name[:40]!r} of {type_name(type(owner))}, which is not there"
+        )
+    return found
+
+
+def _found_method(registry: Registry, owner: Any, name: str, *, live: bool) -> Any:
+    """The bound method, or None when stored data may not name it. `live`: the owner is one of the run's live objects."""
     kind = type(owner)
-    if isinstance(owner, type) and _has_methods(decoder, owner):
+    if name.startswith("__"):
+        return None
+    if isinstance(owner, type) and _has_methods(registry, owner):
         found = _raw_member(owner, name)
         if isinstance(found, classmethod):
             return MethodType(found.__func__, owner)
         if isinstance(found, ClassMethodDescriptorType):
             return found.__get__(None, owner)
-    elif _has_methods(decoder, kind) or any(owner is known for known in decoder.externals.by_token.values()):
+    elif live or _has_methods(registry, kind):
         found = _raw_member(kind, name)
         if isinstance(found, MethodDescriptorType):
             return found.__get__(owner, kind)
@@ -227,13 +257,13 @@ def _make_method(decoder: Decoder, payload: Any) -> Any:
             return MethodType(found.__func__, kind)
         if isinstance(found, FunctionType) or hasattr(found, "unit"):
             return MethodType(found, owner)
-    raise DecodeError(f"stored data refers to the method {name[:40]!r} of {type_name(kind)}, which is not there")
+    return None
 
 
-def _has_methods(decoder: Decoder, cls: type) -> bool:
+def _has_methods(registry: Registry, cls: type) -> bool:
     if cls.__module__ in _METHOD_MODULES and cls.__name__ in _METHOD_OWNERS:
         return True
-    return decoder.registry.class_name(cls) is not None
+    return registry.class_name(cls) is not None
 
 
 def _make_bound(decoder: Decoder, payload: Any) -> MethodType:
@@ -252,12 +282,16 @@ def _partial(encoder: Encoder, x: partial[Any]) -> Node:
         function = encoder.value(x.func)
     except Refusal as refusal:
         raise refusal.at(".func")
-    return {"$partial": [function, encoder.values(x.args), encoder.fields(x.keywords.items())]}
+    own = [encoder.fields(x.__dict__.items())] if x.__dict__ else []
+    return {"$partial": [function, encoder.values(x.args), encoder.fields(x.keywords.items()), *own]}
 
 
 def _make_partial(decoder: Decoder, payload: Any) -> partial[Any]:
-    function, args, keywords = as_list(payload, 3)
-    return partial(decoder.build(function), *decoder.values(args), **decoder.fields(keywords))
+    function, args, keywords, *own = as_list(payload)
+    made = partial(decoder.build(function), *decoder.values(args), **decoder.fields(keywords))
+    for attributes in own:
+        made.__dict__.update(decoder.fields(attributes))
+    return made
 
 
 NODES[partial] = _partial

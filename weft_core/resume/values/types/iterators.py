@@ -16,7 +16,8 @@ from typing import Any
 from weft_core.errors import DecodeError
 from weft_core.resume.values.decode import MAKERS, Decoder, as_int, as_list, as_str
 from weft_core.resume.values.encode import Encoder, Handler, Node
-from weft_core.resume.values.refusal import Refusal
+from weft_core.resume.values.refusal import Refusal, type_name
+from weft_core.resume.values.types.builtin import range_of, range_parts
 
 ITERATORS: dict[type, Handler] = {}
 """Handlers of exact iterator types, and of the classes that stand for them after a restart."""
@@ -46,12 +47,16 @@ KINDS["done"] = _make_done
 # --- over sequences, by index ------------------------------------------------------------------------------------------
 
 
-def _sequence_handler(kind: str) -> Handler:
+def _sequence_handler(kind: str, allowed: tuple[type, ...]) -> Handler:
     def handler(encoder: Encoder, x: Any) -> Node:
         reduced = x.__reduce__()
         if len(reduced) < 3:
             return {"$iter": ["done"]}
-        return {"$iter": [kind, encoder.value(reduced[1][0]), reduced[2]]}
+        over = reduced[1][0]
+        if not isinstance(over, allowed):
+            what = f"it goes over a {type_name(type(over))}, and who knows how"
+            raise Refusal(x, what, "loop over a list or a range, and index with that")
+        return {"$iter": [kind, encoder.value(over), reduced[2]]}
 
     return handler
 
@@ -77,22 +82,21 @@ for _sample, _kind, _allowed in (
     (iter(b""), "bytes", (bytes,)),
     (iter(bytearray()), "bytearray", (bytearray,)),
 ):
-    ITERATORS[type(_sample)] = _sequence_handler(_kind)
+    ITERATORS[type(_sample)] = _sequence_handler(_kind, _allowed)
     KINDS[_kind] = _sequence_maker(iter, _allowed)
-ITERATORS[type(reversed([]))] = _sequence_handler("reversed")
-ITERATORS[reversed] = _sequence_handler("reversed")
-KINDS["reversed"] = _sequence_maker(reversed, (list, tuple, str, bytes, bytearray))
+_REVERSED = (list, tuple, str, bytes, bytearray)
+ITERATORS[type(reversed([]))] = ITERATORS[reversed] = _sequence_handler("reversed", _REVERSED)
+KINDS["reversed"] = _sequence_maker(reversed, _REVERSED)
 
 
 def _range(encoder: Encoder, x: Any) -> Node:
     _, (over,), *index = x.__reduce__()
     left = over[index[0] :] if index and index[0] else over
-    return {"$iter": ["range", left.start, left.stop, left.step]}
+    return {"$iter": ["range", *range_parts(encoder, left)]}
 
 
-def _make_range(_decoder: Decoder, parts: list[Any]) -> Any:
-    start, stop, step = as_list(parts, 3)
-    return iter(range(as_int(start), as_int(stop), as_int(step)))
+def _make_range(decoder: Decoder, parts: list[Any]) -> Any:
+    return iter(range_of(decoder, parts))
 
 
 for _sample in (iter(range(0)), iter(range(2**70)), reversed(range(1))):

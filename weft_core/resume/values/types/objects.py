@@ -235,10 +235,10 @@ def _enum_handler(kind: Any, name: str) -> Handler:
     members = kind.__members__
 
     def handler(encoder: Encoder, x: Any) -> Node:
-        label = x.name
+        label = x._name_  # an enum may say anything of its own under `name`
         if label is not None and members.get(label) is x:
             return {"$enum": [name, label]}
-        return {"$enum": [name, None, int(x.value)]}
+        return {"$enum": [name, None, int(x._value_)]}
 
     return handler
 

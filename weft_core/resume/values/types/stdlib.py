@@ -35,7 +35,8 @@ def _datetime(encoder: Encoder, x: Any) -> Node:
 def _nameless(zone: Any) -> bool:
     from datetime import timezone
 
-    return type(zone) is timezone and len(_arguments(zone)) == 1
+    # What stands behind the dot of an offset is read wrongly by some Pythons.
+    return type(zone) is timezone and len(_arguments(zone)) == 1 and not _arguments(zone)[0].microseconds
 
 
 def _arguments(zone: Any) -> tuple[Any, ...]:
