@@ -70,7 +70,7 @@ def _pickler_classes() -> tuple[type[Any], type[Any]]:
         from weft_core.resume.values.types.objects import state_of
 
         class Dumper(Pickler):
-            """Dumps to compare. `registry` and `live` are set by whoever makes one."""
+            """Dumps to compare. `registry` and `live` are set by whoever uses one."""
 
             registry: Registry
             live: dict[int, Any]
@@ -115,16 +115,19 @@ class Fingerprint:
 
     __slots__ = ("_dump", "_pickler", "_prober", "_sink")
 
-    def __init__(self, registry: Registry, live: dict[int, Any]) -> None:
+    def __init__(self, registry: Registry) -> None:
         self._sink: list[bytes] = []
         self._pickler: Any = _pickler_classes()[0](_File(self._sink), _PROTOCOL)
         self._pickler.registry = registry
-        self._pickler.live = live
         self._dump: list[bytes] | None = None
         self._prober: Any = None
 
-    def changed(self, value: Any) -> bool:
-        """Whether it is not, byte for byte, what it was at the last call. True the first time."""
+    def changed(self, value: Any, live: dict[int, Any]) -> bool:
+        """Whether it is not, byte for byte, what it was at the last call. True the first time.
+
+        `live` (by id) are the objects that are stored by name, as they are now.
+        """
+        self._pickler.live = live
         self._pickler.clear_memo()
         self._prober = None
         self._sink.clear()

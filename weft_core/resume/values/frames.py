@@ -142,7 +142,7 @@ class FiberEncoder:
         large = self._large
         if large is None:
             large = self._large = LargeValues(self._registry)
-        large.known = self._known
+        large.know(self._known, self._externals.placed)
         values = [x for frame in frames for part in (frame.locals, frame.cells) for x in part.values()]
         if not large:
             large.find_more(values)

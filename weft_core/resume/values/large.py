@@ -13,6 +13,7 @@ from typing import Any
 from weft_core.resume.values.encode import Encoder, Node, encode_tree, number, write
 from weft_core.resume.values.fingerprint import Fingerprint
 from weft_core.resume.values.limits import PART_BYTES
+from weft_core.resume.values.registry import Registry
 
 DIGEST_LENGTH = 40
 """Hex digits of the SHA-256 that names a large value: 160 bits."""
@@ -60,12 +61,12 @@ class Part:
         """What is written into this part's text."""
         return self.owner.value[self.start : self.stop] if self.owner.in_parts else self.owner.value
 
-    def look(self, fingerprint: Callable[[], Fingerprint]) -> bool:
+    def look(self, registry: Registry, live: dict[int, Any]) -> bool:
         """Whether it has to be written anew."""
         if not self.owner.fixed:
             if self.fingerprint is None:
-                self.fingerprint = fingerprint()
-            if self.fingerprint.changed(self.value()):
+                self.fingerprint = Fingerprint(registry)
+            if self.fingerprint.changed(self.value(), live):
                 self.changed = True
         return self.changed
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from weft_core.resume.values.candidates import find_candidates
 from weft_core.resume.values.encode import CAREFUL_ATOMS, Encoder, Node
-from weft_core.resume.values.fingerprint import Fingerprint
 from weft_core.resume.values.large import Large, Part
 from weft_core.resume.values.registry import Registry
 
@@ -28,11 +27,16 @@ class Shared(Exception):
 
 
 class LargeValues:
-    """Which values of one fiber have texts of their own. `known` (by id) are the objects stored by name."""
+    """Which values of one fiber have texts of their own. `known` (by id) are the objects stored by name.
+
+    Those that are `placed` among them are parts of the run's state, and may stand elsewhere in it after any step. So
+    their names are in the frames alone: no large value has one of them inside.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.known: dict[int, Any] = {}
+        self.placed: dict[int, Any] = {}
         self.by_id: dict[int, Large] = {}
         self._owners: dict[int, Part] = {}
         self._owners_max = _OWNERS_SLACK
@@ -40,6 +44,12 @@ class LargeValues:
 
     def __bool__(self) -> bool:
         return bool(self.by_id)
+
+    def know(self, known: dict[int, Any], placed: dict[int, Any]) -> None:
+        """Take over what is stored by name from now on."""
+        if placed.keys() != self.placed.keys():
+            self._barred.clear()  # what held a part of the state may hold none now
+        self.known, self.placed = known, placed
 
     def refresh(self) -> None:
         """Write anew what changed since the last time."""
@@ -56,28 +66,38 @@ class LargeValues:
         for large in self.by_id.values():
             large.fit()
             for part in large.parts:
-                if part.look(self._fingerprint):
+                if part.look(self.registry, self.known):
                     changed.append(part)
                     self._own(part)
+        self._keep_out_placed()
         for part in changed:
             part.write(self.part_encoder)
             if part.fingerprint is None or part.fingerprint.ids() is None:
                 self._own(part)
             large = part.owner
             for piece in large.divide(part):
-                piece.look(self._fingerprint)
+                piece.look(self.registry, self.known)
                 self._own(piece)
                 changed.append(piece)
         for large in self.by_id.values():
             if large.dirty:
                 large.seal()
 
+    def _keep_out_placed(self) -> None:
+        for key in self.placed.keys() & self.by_id.keys():
+            raise Shared(self.by_id[key])
+        for key in self.placed.keys() & self._owners.keys():
+            part = self._owners[key]
+            if self._holds(part) and key in part.ids():
+                raise Shared(part.owner)
+            del self._owners[key]  # it was inside
+
     def prime(self, larges: Iterable[Large]) -> None:
         """Take over values whose texts were just read."""
         for large in larges:
             self.by_id[id(large.value)] = large
             for part in large.parts:
-                part.look(self._fingerprint)
+                part.look(self.registry, self.known)
                 part.changed = False
                 self._own(part)
 
@@ -100,7 +120,7 @@ class LargeValues:
     def find_more(self, values: Iterable[Any]) -> bool:
         """Look for more large values in the variables. Whether there are any."""
         added = False
-        for value, size in find_candidates(values, {**self.known, **self.by_id, **self._barred}):
+        for value, size in find_candidates(values, {**self.known, **self.by_id, **self._barred}, self.placed):
             if id(value) not in self.by_id:
                 self.by_id[id(value)] = Large(value, in_parts=type(value) is list, size=size)
                 added = True
@@ -138,9 +158,6 @@ class LargeValues:
 
     def _blind_encoder(self, _part: Part, careful: bool) -> Encoder:
         return Encoder(self.registry, self.known, careful=careful)
-
-    def _fingerprint(self) -> Fingerprint:
-        return Fingerprint(self.registry, self.known)
 
     def _own(self, part: Part) -> None:
         ids = dict.fromkeys(part.ids(), part)
@@ -187,6 +204,8 @@ class _PartEncoder(Encoder):
         self.find = self._find_elsewhere
 
     def known_node(self, x: Any, found: Any) -> Node:
+        if id(x) in self._values.placed:
+            raise Shared(self._part.owner)
         if type(found) is not Large:
             return super().known_node(x, found)
         if found is not self._part.owner or found.in_parts:

@@ -91,7 +91,8 @@ class Registered:
 class Externals:
     """Live objects of a run that frames name but never contain: `Externals({"ctx": context})`.
 
-    They are recognised by identity and stored as `{"$live": token}`. `placed`: parts of one of them are, too.
+    They are recognised by identity and stored as `{"$live": token}`. So are the parts of one of them, which are in
+    `placed` (by id) with what they are parts of.
     """
 
     __slots__ = ("_whole", "by_id", "by_token", "chains", "placed")
@@ -100,7 +101,7 @@ class Externals:
         self.by_token = objects or {}
         self.by_id = {id(value): _live(token) for token, value in self.by_token.items()}
         self._whole = self.by_id
-        self.placed = False
+        self.placed: dict[int, Any] = {}
         self.chains: ChainWriter | None = None
 
     def place(self, token: str, value: object) -> None:
@@ -109,12 +110,13 @@ class Externals:
 
         found = places(token, value)
         if found or self.placed:
-            self.placed = bool(found)
-            self.by_id = {**self._whole, **{key: {"$live": place} for key, place in found.items()}}
+            parts = {key: {"$live": place} for key, place in found.items()}
+            self.by_id = {**self._whole, **parts}
+            self.placed = {id(value): value, **parts} if found else {}
 
     def forget_places(self) -> None:
         """Know whole live objects only."""
-        self.by_id, self.placed = self._whole, False
+        self.by_id, self.placed = self._whole, {}
 
     def add(self, token: str, value: object) -> None:
         """Know `value` as `token`. A token names one object."""
