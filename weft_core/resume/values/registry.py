@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from os.path import basename, splitext
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -341,7 +340,9 @@ def _program() -> str | None:
     """The last part of the name by which others import what this process runs as its program."""
     main = sys.modules.get("__main__")
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
-    return spec.name.rpartition(".")[2] if spec is not None else splitext(basename(file))[0] if file else None
+    if spec is not None:
+        return str(spec.name.rpartition(".")[2])
+    return str(file).replace("\\", "/").rpartition("/")[2].partition(".")[0] if file else None
 
 
 def _same_place(one: type, other: type) -> bool:
