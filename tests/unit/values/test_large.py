@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.values.support import Fiber, Order, Point
+from tests.unit.values.support import Colour, Fiber, Order, Point
 from tests.unit.values.test_identity import assert_same_shape
 from weft_core.errors import DecodeError
 from weft_core.resume.values import LARGE_VALUE_BYTES, FiberEncoder
@@ -169,6 +169,44 @@ def test_children_that_know_their_parent() -> None:
     assert found["first"] is found["parent"]["children"][0]
     assert all(child["parent"] is found["parent"] for child in found["parent"]["children"])
     fiber.through(**found)
+
+
+def test_a_large_part_of_a_large_value_stays_part_of_it_when_others_come() -> None:
+    fiber = Fiber()
+    items = [*("x" * 50 for _ in range(600)), ["y" * 50] * 600]
+    fiber.keep(fiber.frame({"items": items}))
+    for _ in range(2):
+        found = fiber.through(items=items, part=items[-1], other=rows())
+        assert found["part"] is found["items"][-1]
+        items = found["items"]
+
+
+def test_what_refers_to_its_holder_is_written_once_with_it() -> None:
+    parent: dict[str, Any] = {"name": "p", "children": []}
+    parent["children"] += [{"i": i, "parent": parent, "pad": "x" * 30} for i in range(1_000)]
+    fiber = Fiber()
+    first = fiber.keep(fiber.frame({"parent": parent, "i": 0}))
+    assert len(first.text) < 600
+    assert fiber.keep(fiber.frame({"parent": parent, "i": 1})).used_values == first.used_values
+
+
+def test_parts_of_the_state_are_named_in_the_frames_alone() -> None:
+    state: dict[str, Any] = {"part": [1], "mode": Colour.RED}
+    fiber = Fiber({"state": state})
+    items = [{"i": i, "mode": Colour.RED, "pad": "x" * 30} for i in range(2_000)]
+    variables: dict[str, Any] = {"items": items}
+    for held in (False, True, False):
+        fiber.externals.place("state", state)
+        if held:
+            state["held"] = variables["items"][5]
+            fiber.externals.place("state", state)
+        encoded = fiber.keep(fiber.frame(variables))
+        assert bool(encoded.used_values) is not held
+        assert not any('"$live"' in text for text in fiber.stored.values())
+        variables = fiber.restart(encoded)[0].locals
+        assert variables["items"][5] == items[5]
+        if held:
+            assert variables["items"][5] is state.pop("held")
 
 
 @pytest.mark.parametrize(

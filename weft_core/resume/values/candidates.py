@@ -67,7 +67,7 @@ class _Walk:
         size, back, mark = 4, _NOWHERE, len(found)
         self._path[key] = depth
         for part in parts:
-            inner = _atom_size(part)
+            inner = len(part) + 3 if type(part) is str and part.isascii() else _atom_size(part)
             if not 0 < inner < LARGE_VALUE_BYTES:
                 inner, to = self.visit(part, depth + 1)
                 back = min(back, to)

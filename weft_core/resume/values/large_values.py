@@ -121,8 +121,9 @@ class LargeValues:
         """Look for more large values in the variables. Whether there are any."""
         added = False
         for value, size in find_candidates(values, {**self.known, **self.by_id, **self._barred}, self.placed):
-            if id(value) not in self.by_id:
-                self.by_id[id(value)] = Large(value, in_parts=type(value) is list, size=size)
+            large = Large(value, in_parts=type(value) is list, size=size)
+            if id(value) not in self.by_id and (large.fixed or self.where(value) is None):
+                self.by_id[id(value)] = large
                 added = True
         return added
 

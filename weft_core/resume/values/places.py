@@ -8,13 +8,14 @@ slots) has no place.
 from __future__ import annotations
 
 import json
+from enum import Enum
 from typing import Any
 
 from weft_core.errors import DecodeError
+from weft_core.resume.values.encode import LEAVES
 
 PLACES_MAX = 10_000
 """Mutable parts of one object that get a place; what comes after them is copied where frames hold it."""
-_ATOMS = frozenset({int, float, str, bool, type(None), bytes, complex})
 
 
 def places(token: str, thing: Any) -> dict[int, str]:
@@ -34,11 +35,12 @@ def places(token: str, thing: Any) -> dict[int, str]:
             own = getattr(x, "__dict__", None)
             parts = own.items() if type(own) is dict and not isinstance(x, type) else ()
         for key, part in parts:
-            if type(part) in _ATOMS or id(part) in seen:
-                continue
+            kind = type(part)
+            if part is None or kind is bool or kind in LEAVES or issubclass(kind, (type, Enum)) or id(part) in seen:
+                continue  # nothing that could be told from a copy
             seen.add(id(part))
             there = (*way, key)
-            if type(part) is not tuple:
+            if kind is not tuple:
                 found[id(part)] = f"{token}/{json.dumps(there, separators=(',', ':'))}"
                 if len(found) >= PLACES_MAX:
                     return found
