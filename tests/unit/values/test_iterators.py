@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
+from collections import OrderedDict, deque
 from typing import Any
 
 import pytest
 
-from tests.unit.values.support import Fiber, double
-from weft_core.errors import CheckpointError
+from tests.unit.values.support import Fiber, codec, double
+from weft_core.errors import CheckpointError, DecodeError
 
 
 def pair(a: int, b: int) -> int:
@@ -20,9 +20,11 @@ class Shelf:
     """A sequence in its own way."""
 
     def __len__(self) -> int:
-        return 3
+        return 4
 
     def __getitem__(self, n: int) -> int:
+        if n >= 4:
+            raise IndexError(n)
         return n
 
 
@@ -61,6 +63,15 @@ MAKERS: dict[str, Any] = {
     "reversed dict": lambda: reversed({"a": 1, "b": 2, "c": 3, "d": 4}),
     "reversed items": lambda: reversed({"a": 1, "b": 2, "c": 3, "d": 4}.items()),
     "deque": lambda: iter(deque([1, 2, 3, 4])),
+    "reversed deque": lambda: reversed(deque([1, 2, 3, 4])),
+    "ordered": lambda: iter(OrderedDict(a=1, b=2, c=3, d=4)),
+    "ordered values": lambda: iter(OrderedDict(a=1, b=2, c=3, d=4).values()),
+    "ordered items": lambda: iter(OrderedDict(a=1, b=2, c=3, d=4).items()),
+    "reversed ordered": lambda: reversed(OrderedDict(a=1, b=2, c=3, d=4)),
+    "reversed ordered values": lambda: reversed(OrderedDict(a=1, b=2, c=3, d=4).values()),
+    "reversed ordered items": lambda: reversed(OrderedDict(a=1, b=2, c=3, d=4).items()),
+    "by index": lambda: iter(Shelf()),
+    "by calls": lambda: iter([5, 4, 3, 2, 1].pop, 5),
     "set": lambda: iter({1, 2, 3, 4}),
     "count": lambda: itertools.islice(itertools.count(3, 2), 4),
     "chain": lambda: itertools.chain([1, 2], "ab"),
@@ -149,6 +160,59 @@ def test_a_dict_that_changes_size_is_noticed(over: str) -> None:
     found = Fiber().through(table=table, it=it)
     with pytest.raises(RuntimeError, match="changed size"):
         next(found["it"])
+
+
+def test_a_dict_that_was_given_other_keys_while_as_large_as_before() -> None:
+    table = {"a": 1, "b": 2, "c": 3, "d": 4}
+    it = iter(table)
+    next(it)
+    del table["c"]
+    table["z"] = 0
+    assert list(Fiber().through(it=it)["it"]) == list(it) == ["b", "d", "z"]
+    table = {"a": 1, "b": 2, "c": 3, "d": 4}
+    it = iter(table)
+    next(it)
+    del table["a"]
+    table["z"] = 0
+    fiber = Fiber()
+    with pytest.raises(CheckpointError, match="keys were replaced.*loop over list"):
+        fiber.keep(fiber.frame({"it": it}))
+    assert [next(it), next(it), next(it)] == ["b", "c", "d"]
+    found = fiber.through(it=it)["it"]
+    for left in (it, found, fiber.through(it=found)["it"]):
+        with pytest.raises(RuntimeError, match="keys changed"):
+            next(left)
+
+
+def test_an_ordered_dict_that_changes_is_noticed() -> None:
+    table = OrderedDict(a=1, b=2, c=3)
+    it = iter(table.items())
+    next(it)
+    found = Fiber().through(table=table, it=it)
+    found["table"]["b"] = 5
+    assert next(found["it"]) == ("b", 5)
+    found["table"].move_to_end("a")
+    with pytest.raises(RuntimeError, match="mutated"):
+        next(Fiber().through(**found)["it"])
+
+
+def test_an_ordered_dict_whose_keys_are_its_values_does_not_tell_which_are_meant() -> None:
+    fiber = Fiber()
+    with pytest.raises(CheckpointError, match="the keys or the values"):
+        fiber.through(it=iter(OrderedDict(a="a")))
+    assert list(fiber.through(it=iter(OrderedDict(a="a").items()))["it"]) == [("a", "a")]
+
+
+@pytest.mark.parametrize("parts", ['"indexed",[1],0', '"indexed",1,0', '"reversed deque",[],0', '"calls",1,2'])
+def test_what_could_not_be_gone_over_is_damaged(parts: str) -> None:
+    with pytest.raises(DecodeError):
+        codec().decode(f'{{"$iter":[{parts}]}}')
+
+
+def test_texts_of_before_are_read() -> None:
+    for old in ('["changed"]', '["set",{"$set":[1]},-1,[]]'):
+        with pytest.raises(RuntimeError, match="changed size"):
+            next(codec().decode(f'{{"$iter":{old}}}'))
 
 
 def test_a_set_that_changes_size_is_noticed() -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from operator import is_
 from typing import Any
 
 from weft_core.errors import DecodeError
@@ -87,6 +88,39 @@ for _sample, _kind, _allowed in (
 _REVERSED = (list, tuple, str, bytes, bytearray)
 ITERATORS[type(reversed([]))] = ITERATORS[reversed] = _sequence_handler("reversed", _REVERSED)
 KINDS["reversed"] = _sequence_maker(reversed, _REVERSED)
+
+
+class _Indexed:
+    def __getitem__(self, _index: int) -> Any:
+        raise IndexError
+
+
+def _has_items_only(cls: type) -> bool:
+    # To make an iterator over it calls nothing of the class.
+    return hasattr(cls, "__getitem__") and not hasattr(cls, "__iter__")
+
+
+def _indexed(encoder: Encoder, x: Any) -> Node:
+    _, (over,), *index = x.__reduce__()
+    if not index:
+        return {"$iter": ["done"]}
+    if not _has_items_only(type(over)):
+        raise Refusal(x, f"it goes over a {type_name(type(over))} by index", "loop over the thing itself")
+    return {"$iter": ["indexed", encoder.value(over), index[0]]}
+
+
+def _make_indexed(decoder: Decoder, parts: list[Any]) -> Any:
+    node, index = as_list(parts, 2)
+    target = decoder.filled(node)
+    if not _has_items_only(type(target)):
+        raise DecodeError("stored data is damaged: an iterator goes over something else than it says")
+    made: Any = iter(target)
+    made.__setstate__(as_int(index))
+    return made
+
+
+ITERATORS[type(iter(_Indexed()))] = _indexed
+KINDS["indexed"] = _make_indexed
 
 
 def _range(encoder: Encoder, x: Any) -> Node:
@@ -188,11 +222,10 @@ def _referents(x: Any, *kinds: type) -> list[Any]:
     return [found for found in gc.get_referents(x) if isinstance(found, kinds)]
 
 
-def _changed_dict() -> Any:
-    broken = {0: 0}
-    found = iter(broken)
-    broken[1] = 1
-    return found
+def _left(x: Any) -> list[Any]:
+    """What is left of an iteration. `RuntimeError` when what it goes over has changed."""
+    left: list[Any] = x.__reduce__()[1][0]
+    return left
 
 
 def _dict_handler(kind: str) -> Handler:
@@ -200,12 +233,13 @@ def _dict_handler(kind: str) -> Handler:
         over = _referents(x, dict)
         if not over:
             return {"$iter": ["done"]}
-        left = x.__length_hint__()
-        if not left:
-            try:
-                x.__reduce__()
-            except RuntimeError:
-                return {"$iter": ["changed"]}
+        try:
+            left = len(_left(x))
+        except RuntimeError as error:
+            if x.__length_hint__():  # it goes on for a while, and does not tell from where
+                what = "it goes over a dict of which keys were replaced by others"
+                raise Refusal(x, what, "loop over list(…) of the dict")
+            return {"$iter": ["changed", str(error)]}
         return {"$iter": [kind, encoder.value(over[0]), left]}
 
     return handler
@@ -224,21 +258,45 @@ def _dict_maker(make: Callable[[dict[Any, Any]], Any]) -> Callable[[Decoder, lis
     return maker
 
 
-KINDS["changed"] = lambda _decoder, _parts: _changed_dict()
-for _kind, _over in (
-    ("keys", iter),
-    ("values", lambda d: iter(d.values())),
-    ("items", lambda d: iter(d.items())),
-    ("reversed keys", reversed),
-    ("reversed values", lambda d: reversed(d.values())),
-    ("reversed items", lambda d: reversed(d.items())),
-):
+_WALKS: dict[str, Callable[[Any], Any]] = {
+    "keys": iter,
+    "values": lambda d: iter(d.values()),
+    "items": lambda d: iter(d.items()),
+    "reversed keys": reversed,
+    "reversed values": lambda d: reversed(d.values()),
+    "reversed items": lambda d: reversed(d.items()),
+}
+for _kind, _over in _WALKS.items():
     ITERATORS[type(_over({}))] = _dict_handler(_kind)
     KINDS[_kind] = _dict_maker(_over)
 
 
+def _ordered(encoder: Encoder, x: Any) -> Node:
+    # One type for every way over it: which one it is, is told by what it yields.
+    over = _referents(x, OrderedDict)
+    try:
+        left = _left(x)
+    except RuntimeError as error:
+        return {"$iter": ["changed", str(error)]}
+    if not over or not left:
+        return {"$iter": ["done"]}
+    begun = len(over[0]) - len(left)
+    ways = [k for k, way in _WALKS.items() if all(map(_same, itertools.islice(way(over[0]), begun, None), left))]
+    if len({way.rpartition(" ")[2] for way in ways}) != 1:
+        what = "it does not tell whether it goes over the keys or the values of its OrderedDict"
+        raise Refusal(x, what, "loop over list(…) of it")
+    return {"$iter": [ways[0], encoder.value(over[0]), len(left)]}
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or (type(one) is type(other) is tuple and all(map(is_, one, other)))
+
+
+ITERATORS[type(iter(OrderedDict()))] = _ordered
+
+
 class _Counted:
-    """What is left of an iteration over a set or deque; raises as the built-in iterator when the size changed."""
+    """What is left of an iteration over a set; raises as the built-in iterator when the size changed."""
 
     __slots__ = ("left", "message", "over", "size")
 
@@ -265,6 +323,7 @@ class _Counted:
 
 
 _SET_CHANGED = "Set changed size during iteration"
+_DICT_CHANGED = "dictionary changed size during iteration"
 
 
 def _set(encoder: Encoder, x: Any) -> Node:
@@ -272,9 +331,9 @@ def _set(encoder: Encoder, x: Any) -> Node:
     if not over:
         return {"$iter": ["done"]}
     try:
-        left = x.__reduce__()[1][0]
-    except RuntimeError:
-        return {"$iter": ["set", encoder.value(over[0]), -1, []]}
+        left = _left(x)
+    except RuntimeError as error:
+        return {"$iter": ["changed", str(error)]}
     encoder.keep.append(left)
     return {"$iter": ["set", encoder.value(over[0]), len(over[0]), encoder.values(left)]}
 
@@ -287,34 +346,44 @@ def _make_set(decoder: Decoder, parts: list[Any]) -> Any:
     return _Counted(target, iter(decoder.values(left)), as_int(size), _SET_CHANGED)
 
 
+def _make_changed(_decoder: Decoder, parts: list[Any]) -> Any:
+    return _Counted((), iter(()), -1, as_str(parts[0]) if parts else _DICT_CHANGED)
+
+
 ITERATORS[type(iter(set()))] = _set
 KINDS["set"] = _make_set
+KINDS["changed"] = _make_changed
 
 
-def _deque(encoder: Encoder, x: Any) -> Node:
-    over, position = x.__reduce__()[1]
-    if not x.__length_hint__():
-        return {"$iter": ["done"]}
-    return {"$iter": ["deque", encoder.value(over), position]}
+def _deque(kind: str, walk: Callable[[deque[Any]], Iterator[Any]]) -> None:
+    def handler(encoder: Encoder, x: Any) -> Node:
+        over, position = x.__reduce__()[1]
+        if not x.__length_hint__():
+            return {"$iter": ["done"]}
+        return {"$iter": [kind, encoder.value(over), position]}
+
+    def maker(decoder: Decoder, parts: list[Any]) -> Any:
+        over, position = as_list(parts, 2)
+        target = decoder.filled(over)
+        if not isinstance(target, deque):
+            raise DecodeError("stored data is damaged: an iterator goes over something else than it says")
+        rest = walk(target)
+        deque(itertools.islice(rest, as_int(position)), maxlen=0)
+        return rest
+
+    ITERATORS[type(walk(deque()))] = handler
+    KINDS[kind] = maker
 
 
-def _make_deque(decoder: Decoder, parts: list[Any]) -> Any:
-    over, position = as_list(parts, 2)
-    target = decoder.filled(over)
-    if not isinstance(target, deque):
-        raise DecodeError("stored data is damaged: an iterator goes over something else than it says")
-    rest = iter(target)
-    deque(itertools.islice(rest, as_int(position)), maxlen=0)
-    return rest
-
-
-ITERATORS[type(iter(deque()))] = _deque
-KINDS["deque"] = _make_deque
+_deque("deque", iter)
+_deque("reversed deque", reversed)
 
 
 def _counted(encoder: Encoder, x: _Counted) -> Node:
     if x.over is None:
         return {"$iter": ["done"]}
+    if x.size < 0:
+        return {"$iter": ["changed", x.message]}
     left = list(x.left)
     x.left = iter(left)
     encoder.keep.append(left)
@@ -322,3 +391,20 @@ def _counted(encoder: Encoder, x: _Counted) -> Node:
 
 
 ITERATORS[_Counted] = _counted
+
+
+# --- by calls ----------------------------------------------------------------------------------------------------------
+
+
+def _calling(encoder: Encoder, x: Any) -> Node:
+    parts = x.__reduce__()[1]
+    return {"$iter": ["calls", *encoder.values(parts)] if len(parts) == 2 else ["done"]}
+
+
+def _make_calling(decoder: Decoder, parts: list[Any]) -> Any:
+    function, last = as_list(parts, 2)
+    return iter(function_of(decoder, function), decoder.build(last))
+
+
+ITERATORS[type(iter(int, 1))] = _calling
+KINDS["calls"] = _make_calling
