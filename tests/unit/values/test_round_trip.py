@@ -255,6 +255,22 @@ def test_two_keys_that_are_no_numbers_stay_two() -> None:
     assert len(again(dict.fromkeys(keys, 1))) == len(again(set(keys))) == 2
 
 
+@pytest.mark.parametrize("nan", [math.nan, decimal.Decimal("nan"), decimal.Decimal("sNaN"), complex(0, math.nan)])
+def test_what_equals_nothing_is_still_itself(nan: Any) -> None:
+    found = again({"one": nan, "list": [nan], "other": type(nan)("nan")})
+    assert found["list"][0] is found["one"] is not found["other"]
+    if not (isinstance(nan, decimal.Decimal) and nan.is_snan()):  # those cannot be hashed
+        one, table = again([nan, {nan: 1}])
+        assert table[one] == 1
+
+
+def test_counters_with_attributes_are_refused() -> None:
+    for made in (collections.Counter("a"), collections.OrderedDict(a=1)):
+        made.label = "x"  # type: ignore[attr-defined]
+        with pytest.raises(CheckpointError, match="attributes beside its items .'label'.*dataclass"):
+            CODEC.encode(made)
+
+
 def test_numbers_in_a_set_keep_their_order() -> None:
     for numbers in ([16, 8, 0], [0, 8, 16], [-1, -2, 5], [1.5, 0.5, 33.0]):
         worklist = set(numbers)

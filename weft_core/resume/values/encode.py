@@ -106,6 +106,15 @@ class Encoder:
         self.refs.append((ref, key, path))
         return ref
 
+    def itself(self, x: Any, node: Node) -> Node:
+        """The node of a leaf that equals nothing but by being the same object: met again, a reference."""
+        key = id(x)
+        if key in self.memo:
+            return self.reference(key, [])
+        self.keep.append(x)
+        self.memo[key] = node
+        return node
+
     def known_node(self, x: Any, found: Any) -> Node:
         """The node of an object known before the encoding began; None when it is not what it was."""
         if type(found) is dict:
@@ -225,10 +234,10 @@ def _careful_str(_encoder: Encoder, x: str) -> Node:
     return {"$str": [ord(c) for c in x]}
 
 
-def _careful_float(_encoder: Encoder, x: float) -> Node:
+def _careful_float(encoder: Encoder, x: float) -> Node:
     if x - x == 0.0:
         return x
-    return {"$float": "nan" if x != x else "inf" if x > 0 else "-inf"}
+    return encoder.itself(x, {"$float": "nan"}) if x != x else {"$float": "inf" if x > 0 else "-inf"}
 
 
 def _careful_int(_encoder: Encoder, x: int) -> Node:

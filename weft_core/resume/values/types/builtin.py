@@ -48,7 +48,7 @@ _FLOATS = frozenset({"nan", "inf", "-inf"})
 def _make_float(_decoder: Decoder, payload: Any) -> float:
     if as_str(payload) not in _FLOATS:
         raise DecodeError(f"stored data has the number {payload[:40]!r}")
-    return float(payload)  # a new one each time: two keys that are nan stay two
+    return float(payload)  # a new one each time: two keys that are nan stay two, and one is found by itself
 
 
 MAKERS["$str"] = _make_str
@@ -56,8 +56,9 @@ MAKERS["$int"] = _make_int
 MAKERS["$float"] = _make_float
 
 
-def _complex(_encoder: Encoder, x: complex) -> Node:
-    return {"$complex": [repr(x.real), repr(x.imag)]}
+def _complex(encoder: Encoder, x: complex) -> Node:
+    node = {"$complex": [repr(x.real), repr(x.imag)]}
+    return node if x == x else encoder.itself(x, node)
 
 
 def _make_complex(_decoder: Decoder, payload: Any) -> complex:

@@ -132,6 +132,11 @@ MAKERS["$zone"] = _make_zone
 # --- exact numbers, ids, paths, patterns -------------------------------------------------------------------------------
 
 
+def _decimal(encoder: Encoder, x: Any) -> Node:
+    node = {"$decimal": str(x)}
+    return encoder.itself(x, node) if x.is_nan() else node
+
+
 def _make_decimal(_decoder: Decoder, payload: Any) -> Any:
     from decimal import Decimal
 
@@ -151,7 +156,7 @@ def _make_uuid(_decoder: Decoder, payload: Any) -> Any:
     return UUID(as_str(payload))
 
 
-LATE_LEAVES["decimal:Decimal"] = lambda _encoder, x: {"$decimal": str(x)}
+LATE_LEAVES["decimal:Decimal"] = _decimal
 LATE_LEAVES["fractions:Fraction"] = lambda _encoder, x: {"$fraction": [hex(x.numerator), hex(x.denominator)]}
 LATE_LEAVES["uuid:UUID"] = lambda _encoder, x: {"$uuid": str(x)}
 MAKERS["$decimal"] = _make_decimal
@@ -233,7 +238,13 @@ FILLERS["$deque"] = _fill_deque
 
 
 def _items(tag: str) -> Handler:
-    return lambda encoder, x: {tag: encoder.pairs(x.items())}
+    def handler(encoder: Encoder, x: Any) -> Node:
+        if x.__dict__:
+            what = f"it has attributes beside its items ({', '.join(map(repr, x.__dict__))})"
+            raise Refusal(x, what, "keep both in a dataclass")
+        return {tag: encoder.pairs(x.items())}
+
+    return handler
 
 
 def _fill_items(decoder: Decoder, thing: dict[Any, Any], payload: Any) -> None:
