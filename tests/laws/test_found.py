@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from textwrap import dedent
 
 import pytest
@@ -361,6 +362,8 @@ FOUND = {
                 "what g does"
                 return a
 
+            g.__annotations__ = {"a": int, "return": "text"}
+
             @wraps(g)
             def h(*args):
                 return g(*args) + 1
@@ -371,6 +374,7 @@ FOUND = {
             named.__name__, named.__qualname__, named.__doc__ = "other", "an.other", "text"
             await op(1)
             show(2, h.__name__, h.__qualname__, h.__doc__, h(1), h.__wrapped__ is g)
+            show(4, h.__annotations__["return"], h.__annotations__["a"] is int, named.__annotations__)
             show(3, named.__name__, named.__qualname__, named.__doc__, g.__name__, g.__doc__)
         """,
     "classes made in a function are named as Python names them, in text, too": """
@@ -418,6 +422,17 @@ FOUND = {
                 return {c0 async for c0 in UnitTurns(3, 2)}
         """,
 }
+
+if sys.version_info >= (3, 12):
+    FOUND["a nested function with type parameters"] = """
+        @unit
+        async def main(*args, **kw):
+            def first[T](items: list[T]) -> T:
+                return [item for item in items][0]
+
+            await op(1)
+            show(2, first([3]), first.__qualname__)
+        """
 
 
 @pytest.mark.parametrize("what", FOUND)

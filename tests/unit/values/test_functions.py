@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import pathlib
 import re
+import threading
+import zoneinfo
 from typing import Any
 
 import pytest
 
 from tests.unit.values import support
 from tests.unit.values.support import Fiber, Order, codec, helper
+from weft_core import App
 from weft_core.errors import CheckpointError, DecodeError
 from weft_core.resume import Operation, capture, compile_unit, drop, restore
 from weft_core.resume.values import FiberEncoder, ValueCodec
@@ -64,8 +68,67 @@ def test_methods_of_patterns() -> None:
     assert found("aab")[0] == "aa"
 
 
+def test_methods_that_change_nothing_outside_are_named() -> None:
+    error, items = ValueError("x"), [3, 1]
+    found = again({"error": error, "note": error.add_note, "items": items, "get": items.__getitem__})
+    found["note"]("y")
+    assert found["error"].__notes__ == ["y"]
+    found["items"].insert(0, 7)
+    assert found["get"](0) == 7
+    assert again(pathlib.Path("a").joinpath)("b") == pathlib.Path("a/b")
+    assert again(pathlib.PurePosixPath("a").with_suffix)(".b") == pathlib.PurePosixPath("a.b")
+    assert again((1j).conjugate)() == -1j
+    assert again((5).__add__)(2) == 7
+    assert again(dt.UTC.utcoffset)(None) == dt.timedelta(0)
+    assert again(zoneinfo.ZoneInfo("UTC").tzname)(None) == "UTC"
+    assert again(Callable_(3).__call__)(2) == 5
+    assert again(Callable_(3).kept)(2) == 6
+
+
+class Callable_:
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def __call__(self, m: int) -> int:
+        return self.n + m
+
+    @functools.lru_cache  # noqa: B019
+    def kept(self, m: int) -> int:
+        return self.n * m
+
+
+class Shop:
+    @staticmethod
+    @App("shop").resumable
+    async def check(x: int) -> int:
+        return x
+
+
+def test_a_static_method_that_may_wait_is_named() -> None:
+    assert again(Shop.check) is Shop.check
+
+
+class Told(Exception):
+    def add_note(self, note: str) -> None:
+        """Another one."""
+
+
+LOCK = threading.Lock()
+
+
 @pytest.mark.parametrize(
-    "value", [pathlib.Path("a").joinpath, {}.__getitem__, ValueError("x").add_note, (1j).conjugate]
+    "value",
+    [
+        pathlib.Path("a").unlink,
+        pathlib.Path("a").read_text,
+        [].__init__,
+        {}.__reduce_ex__,
+        helper.__get__,
+        LOCK.acquire,
+        Order(1).__setattr__,
+        OSError().__setstate__,
+        super(Told, Told()).add_note,
+    ],
 )
 def test_methods_that_could_not_be_found_again_are_refused_with_what_to_do(value: Any) -> None:
     with pytest.raises(CheckpointError, match="its method .* cannot be named in stored data.*lambda"):
@@ -142,6 +205,23 @@ async def recursive() -> Any:
     first = next(it)
     await Wait()
     return factorial(5), sorted([1, 3, 2], key=key), [first, *it], table["f"] is factorial
+
+
+async def annotated() -> Any:
+    def typed(x: int, *, y: Order) -> str:
+        return "x"
+
+    def untold() -> int:
+        return 1
+
+    untold.__annotations__["return"] = object()
+    await Wait()
+    return typed.__annotations__, untold.__annotations__, untold()
+
+
+def test_nested_functions_keep_the_annotations_that_can_be_stored() -> None:
+    found = finish(*start(compile_unit(annotated)))
+    assert found == ({"x": "int", "y": "Order", "return": "str"}, {}, 1)
 
 
 def test_recursive_functions_lambdas_and_maps_over_them() -> None:

@@ -243,7 +243,7 @@ def _scopes(node: ast.AST) -> Iterator[Scope]:
 def _inner_codes(code: CodeType) -> Iterator[CodeType]:
     for item in code.co_consts:
         if isinstance(item, CodeType):
-            if item.co_name in _COMPREHENSIONS:
+            if item.co_name in _COMPREHENSIONS or item.co_name.startswith("<generic parameters of "):
                 yield from _inner_codes(item)
             else:
                 yield item

@@ -75,7 +75,7 @@ def _hooked(registered: Registered) -> Handler:
 
 
 def _by_global_name(encoder: Encoder, x: Any) -> Node:
-    name = encoder.registry.global_name(x)
+    name = encoder.registry.reference(x)
     if name is not None:
         return {"$global": name}
     raise refuse(x)

@@ -6,7 +6,8 @@ the restored cells, so `nonlocal` keeps its meaning.
 
 from __future__ import annotations
 
-from functools import partial
+import sys
+from functools import lru_cache, partial
 from types import (
     BuiltinFunctionType,
     CellType,
@@ -16,7 +17,9 @@ from types import (
     FunctionType,
     MethodDescriptorType,
     MethodType,
+    MethodWrapperType,
     ModuleType,
+    WrapperDescriptorType,
 )
 from typing import Any
 
@@ -28,7 +31,9 @@ from weft_core.resume.values.refusal import Refusal, type_name
 from weft_core.resume.values.registry import Registry, has_unit
 from weft_core.resume.values.types.builtin import check_keys
 
-_METHOD_MODULES = frozenset({"builtins", "collections", "datetime", "decimal", "fractions", "random", "re", "uuid"})
+_METHOD_MODULES = frozenset(
+    {"builtins", "collections", "datetime", "decimal", "fractions", "random", "re", "uuid", "zoneinfo"}
+)
 _METHOD_OWNERS = frozenset(
     [
         "list",
@@ -41,7 +46,10 @@ _METHOD_OWNERS = frozenset(
         "tuple",
         "int",
         "float",
+        "bool",
+        "complex",
         "range",
+        "slice",
         "deque",
         "Counter",
         "OrderedDict",
@@ -50,6 +58,8 @@ _METHOD_OWNERS = frozenset(
         "date",
         "time",
         "timedelta",
+        "timezone",
+        "ZoneInfo",
         "Decimal",
         "Fraction",
         "Random",
@@ -57,6 +67,14 @@ _METHOD_OWNERS = frozenset(
         "UUID",
     ]
 )
+_OPERATORS = frozenset(
+    f"__{name}__"
+    for name in (
+        "call getitem setitem delitem contains len iter next eq ne lt le gt ge add sub mul matmul truediv floordiv mod "
+        "divmod pow lshift rshift and or xor neg pos abs invert bool int float index round str repr format hash"
+    ).split()
+)
+_CACHED = type(lru_cache(len))
 
 
 def encode_reference(encoder: Encoder, x: Any) -> Node:
@@ -70,15 +88,23 @@ def encode_reference(encoder: Encoder, x: Any) -> Node:
             f"the class {type_name(x)} is not one of the app's",
             "import it by name at the top of a module of the app, or app.register(…) it",
         )
+    shown = x.__code__.co_qualname if isinstance(x, FunctionType) else getattr(x, "__qualname__", x)
+    if "<locals>" in str(shown):
+        raise Refusal(
+            x,
+            f"the function {shown!r} is nested in one that is no workflow and no resumable function of the app",
+            "define it in the workflow or at the top of a module, or write the call out",
+        )
     raise Refusal(
         x,
-        f"the function {getattr(x, '__qualname__', x)!r} is not bound to a name at the top of a module of the app",
+        f"the function {shown!r} is not bound to a name at the top of a module of the app",
         "bind it to one (import it by name), or write the call out",
     )
 
 
 NODES[type] = encode_reference
 NODES[BuiltinFunctionType] = lambda encoder, x: _builtin(encoder, x)
+NODES[MethodWrapperType] = lambda encoder, x: _bound(encoder, x, x.__self__, x.__name__)
 NODES[MethodDescriptorType] = encode_reference
 
 
@@ -110,7 +136,21 @@ def _function(encoder: Encoder, x: FunctionType) -> Node:
     named = {name: getattr(x, name) for name, usual in _names(x.__code__).items() if getattr(x, name) != usual}
     if named:
         body["named"] = encoder.fields(named.items())
+    notes = _annotations(x)
+    if notes:
+        encoder.keep.append(notes)
+        try:
+            body["annotations"] = encoder.attempt(notes)
+        except Refusal:  # they may be anything, and few programs look
+            pass
     return {"$function": body}
+
+
+def _annotations(x: FunctionType) -> dict[str, Any]:
+    try:
+        return {**x.__annotations__}
+    except Exception:  # from Python 3.14 on they are made when somebody asks
+        return {}
 
 
 def _names(code: CodeType) -> dict[str, Any]:
@@ -146,7 +186,9 @@ RESOLVERS["$outer"] = _outer
 
 
 def _make_function(decoder: Decoder, payload: Any) -> FunctionType:
-    body = check_keys(payload, {"unit", "digest", "path", "cells"}, {"defaults", "kwdefaults", "dict", "named"})
+    body = check_keys(
+        payload, {"unit", "digest", "path", "cells"}, {"defaults", "kwdefaults", "dict", "named", "annotations"}
+    )
     unit = _unit(decoder, body["unit"], body["digest"])
     code = unit.local_codes.get(as_str(body["path"]))
     if code is None:
@@ -171,6 +213,8 @@ def _fill_function(decoder: Decoder, thing: FunctionType, payload: Any) -> None:
     for name, said in decoder.fields(payload.get("named", {})).items():
         if name in _names(thing.__code__):
             setattr(thing, name, said)
+    if "annotations" in payload:
+        thing.__annotations__ = decoder.fields(payload["annotations"])
 
 
 MAKERS["$function"] = _make_function
@@ -191,11 +235,13 @@ def _builtin(encoder: Encoder, x: BuiltinFunctionType) -> Node:
     owner = x.__self__
     if owner is None or isinstance(owner, ModuleType):
         return encode_reference(encoder, x)
-    return _bound(encoder, owner, x.__name__)
+    return _bound(encoder, x, owner, x.__name__)
 
 
-def _bound(encoder: Encoder, owner: Any, name: str) -> Node:
-    if _found_method(encoder.registry, owner, name, live=id(owner) in encoder.known) is None:
+def _bound(encoder: Encoder, x: Any, owner: Any, name: str) -> Node:
+    known = encoder.known.get(id(owner))
+    live = type(known) is dict and "/" not in known["$live"]  # itself, not a part of it
+    if _found_method(encoder.registry, owner, name, live=live) != x:
         raise Refusal(
             owner,
             f"its method {name!r} (of {type_name(type(owner))}) cannot be named in stored data",
@@ -215,7 +261,10 @@ def _method(encoder: Encoder, x: MethodType) -> Node:
             for candidate in (name, *(f"_{base.__name__.lstrip('_')}{name}" for base in cls.__mro__)):
                 found = _raw_member(cls, candidate)
                 if found is function or (isinstance(found, classmethod) and found.__func__ is function):
-                    return _bound(encoder, owner, candidate)
+                    return _bound(encoder, x, owner, candidate)
+    if not _binds(function):
+        what = f"it binds a {type_name(type(function))} to an object"
+        raise Refusal(x, what, "use functools.partial, or write the call out")
     # `super().method` of a resumable method stands in a base class only: it is named, not looked up on the owner.
     made = encode_reference(encoder, function) if has_unit(function) else encoder.value(function)
     return {"$bound": [made, encoder.value(owner)]}
@@ -239,7 +288,7 @@ def _make_method(decoder: Decoder, payload: Any) -> Any:
 def _found_method(registry: Registry, owner: Any, name: str, *, live: bool) -> Any:
     """The bound method, or None when stored data may not name it. `live`: the owner is one of the run's live objects."""
     kind = type(owner)
-    if name.startswith("__"):
+    if name.startswith("__") and name not in _OPERATORS:
         return None
     if isinstance(owner, type) and _has_methods(registry, owner):
         found = _raw_member(owner, name)
@@ -247,28 +296,40 @@ def _found_method(registry: Registry, owner: Any, name: str, *, live: bool) -> A
             return MethodType(found.__func__, owner)
         if isinstance(found, ClassMethodDescriptorType):
             return found.__get__(None, owner)
-    elif live or _has_methods(registry, kind):
+    elif live or _has_methods(registry, kind) or _is_pure(kind, name):
         found = _raw_member(kind, name)
-        if isinstance(found, MethodDescriptorType):
+        if isinstance(found, (MethodDescriptorType, WrapperDescriptorType)):
             return found.__get__(owner, kind)
         if isinstance(found, ClassMethodDescriptorType):
             return found.__get__(None, kind)
         if isinstance(found, classmethod):
             return MethodType(found.__func__, kind)
-        if isinstance(found, FunctionType) or hasattr(found, "unit"):
+        if _binds(found):
             return MethodType(found, owner)
     return None
 
 
+def _binds(function: Any) -> bool:
+    return isinstance(function, (FunctionType, _CACHED)) or hasattr(function, "unit")
+
+
 def _has_methods(registry: Registry, cls: type) -> bool:
-    if cls.__module__ in _METHOD_MODULES and cls.__name__ in _METHOD_OWNERS:
+    if cls.__module__ in _METHOD_MODULES and (cls.__name__ in _METHOD_OWNERS or issubclass(cls, BaseException)):
         return True
     return registry.class_name(cls) is not None
 
 
+def _is_pure(cls: type, name: str) -> bool:
+    """Whether it is a method of a path that looks at no file."""
+    if cls.__module__ not in ("pathlib", "pathlib._local"):
+        return False
+    pure = sys.modules["pathlib"].PurePath
+    return issubclass(cls, pure) and _raw_member(cls, name) is _raw_member(pure, name)
+
+
 def _make_bound(decoder: Decoder, payload: Any) -> MethodType:
     function, owner = decoder.values(as_list(payload, 2))
-    if not isinstance(function, FunctionType) and not hasattr(function, "unit"):
+    if not _binds(function):
         raise DecodeError("stored data is damaged: a method without its function")
     return MethodType(function, owner)
 
