@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 MISSING = object()
 TABLE: dict[str, int] = {"one": 1}
+LATER: Any = None
 ALIASED_ERROR = JSONDecodeError
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.values import support
 from tests.unit.values.support import TABLE, Attrs, Colour, Fiber, Order, Point, Slotted, codec, helper
 
 CODEC = codec()
@@ -248,3 +249,17 @@ def test_any_graph(description: list[tuple[str, list[int]]], in_frames: bool) ->
     nodes = build(description)
     found = Fiber().through(nodes=nodes, first=nodes[0])["nodes"] if in_frames else again(nodes)
     assert_same_shape(nodes, found)
+
+
+def test_a_global_that_is_bound_to_something_else_is_stored_by_its_name_from_then_on(monkeypatch: Any) -> None:
+    fiber, first, second = Fiber(), [1], [2]
+    assert fiber.through(x=first)["x"] is not first
+    monkeypatch.setattr(support, "LATER", first)
+    assert fiber.through(x=first)["x"] is first
+    monkeypatch.setattr(support, "LATER", second)
+    found = fiber.through(x=second, old=first)
+    assert found["x"] is second
+    assert found["old"] == [1]
+    assert found["old"] is not first
+    monkeypatch.setattr(support, "LATER", None)
+    assert fiber.through(x=second)["x"] is not second

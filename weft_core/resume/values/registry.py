@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from weft_core.errors import DeclarationError, DecodeError
 from weft_core.resume.values.limits import NAME_LENGTH_MAX
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from weft_core.resume.values.chain import ChainWriter
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, ModuleType)
+
+_SETTLED = (*_ATOMS[1:], type, tuple, frozenset, FunctionType, BuiltinFunctionType, TypeVar, type(annotations))
+"""Types of globals that are not looked at again for whether their names mean something else by now."""
 
 _UNSAFE_BUILTINS = frozenset(
     [
@@ -149,6 +152,7 @@ class Registry:
         self._globals: dict[int, tuple[object, str, dict[str, Any]]] = {}
         self._globals_mark = -1
         self._watched: list[dict[str, Any]] = []
+        self._bound: list[tuple[dict[str, Any], str, object]] = []
         self._codes: dict[int, tuple[Any, Unit, str]] = {}
         self._codes_count = -1
 
@@ -297,16 +301,21 @@ class Registry:
     def globals(self) -> dict[int, tuple[object, str, dict[str, Any]]]:
         """By id: every object (not numbers, text or modules) bound at the top of a module of the app.
 
-        Made anew when a module was imported or a global came or went.
+        Made anew when a module was imported, a global came or went, or one that holds data was bound to something else.
         """
         mark = len(sys.modules)
         for names in self._watched:
             mark += len(names)
+        for names, name, value in self._bound:
+            if names.get(name) is not value:
+                mark = 0
+                break
         if mark != self._globals_mark or len(self._watched) != len(self.modules):
             self._globals = _index_globals(self._app_modules())
             found = map(sys.modules.get, self.modules)
             self._watched = [vars(module) if isinstance(module, ModuleType) else {} for module in found]
             self._globals_mark = len(sys.modules) + sum(map(len, self._watched))
+            self._bound = [(names, *item) for names in self._watched for item in names.items() if _may_be_bound(*item)]
         return self._globals
 
     def _app_modules(self) -> list[tuple[str, ModuleType]]:
@@ -360,6 +369,12 @@ def _index_globals(modules: list[tuple[str, ModuleType]]) -> dict[int, tuple[obj
     return found
 
 
+def _may_be_bound(name: str, value: object) -> bool:
+    # Functions, classes and what decorators make of them are found by where they say they stand; this is asked for at
+    # every step, so the fewer the better.
+    return value is None or not (name.startswith("__") or isinstance(value, _SETTLED) or _has(value, "__wrapped__"))
+
+
 def _is_shared_constant(value: object) -> bool:
     # The interpreter has one of each; that a module names it too says nothing about a local.
     return value is Ellipsis or value is NotImplemented or (type(value) in (tuple, frozenset) and not value)
@@ -401,7 +416,11 @@ def _member(cls: type, name: str) -> Any:
 
 def has_unit(value: object) -> bool:
     """Whether this is what a decorator leaves in place of a compiled function. Runs no code of the value's class."""
+    return _has(value, "unit")
+
+
+def _has(value: object, name: str) -> bool:
     try:
-        return "unit" in object.__getattribute__(value, "__dict__")
+        return name in object.__getattribute__(value, "__dict__")
     except AttributeError:
         return False
