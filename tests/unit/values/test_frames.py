@@ -61,10 +61,10 @@ def test_what_a_module_names_is_stored_by_that_name() -> None:
 
 
 def test_a_global_that_was_bound_anew_is_not_taken_for_the_old_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    fiber = Fiber()
-    assert fiber.through(t=TABLE)["t"] is TABLE
-    old = TABLE
-    monkeypatch.setattr(support, "TABLE", {"two": 2})
+    fiber, old = Fiber(), {"one": 1}
+    monkeypatch.setattr(support, "LATER", old)
+    assert fiber.through(t=old)["t"] is old
+    monkeypatch.setattr(support, "LATER", {"two": 2})
     found = fiber.through(t=old)["t"]
     assert found == old
     assert found is not old

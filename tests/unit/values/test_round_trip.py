@@ -272,7 +272,7 @@ def test_counters_with_attributes_are_refused() -> None:
 
 
 def test_numbers_in_a_set_keep_their_order() -> None:
-    for numbers in ([16, 8, 0], [0, 8, 16], [-1, -2, 5], [1.5, 0.5, 33.0]):
+    for numbers in ([16, 8, 0], [0, 8, 16], [-1, -2, 5], [1.5, 0.5, 33.0], [7, 15], [15, 7]):
         worklist = set(numbers)
         assert list(again(worklist)) == list(worklist)
 

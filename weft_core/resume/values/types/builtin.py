@@ -83,13 +83,20 @@ MAKERS["$tuple"] = _make_tuple
 
 
 _SORTABLE = frozenset({str, bytes})
+_NUMBERS = frozenset({int, float})
 
 
 def _ordered(x: set[Any] | frozenset[Any]) -> Iterable[Any]:
     # Texts come in another order in every process: sorted, their set has the same text everywhere. Of numbers it is the
-    # order they have, so that they are most likely found in it again.
+    # order they have, so that they are most likely found in it again; or the reverse, where two of them want one place.
     kinds = set(map(type, x))
-    return sorted(x) if len(kinds) == 1 and kinds <= _SORTABLE else x
+    if len(kinds) == 1 and kinds <= _SORTABLE:
+        return sorted(x)
+    if kinds <= _NUMBERS:
+        order = list(x)
+        back = order[::-1]
+        return back if list(set(order)) != order and list(set(back)) == order else order
+    return x
 
 
 def _set(encoder: Encoder, x: set[Any]) -> Node:
