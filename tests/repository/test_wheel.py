@@ -17,7 +17,7 @@ from tests.repository.files import PACKAGE, ROOT, modules
 
 WHEEL_BYTES_GOAL = 150_000
 """What it should be; see `make bench`."""
-WHEEL_BYTES_MAX = 240_000
+WHEEL_BYTES_MAX = 242_000
 """What it may be: it is over its goal, and must not grow unnoticed."""
 
 
