@@ -62,12 +62,18 @@ def _sequence_handler(kind: str, allowed: tuple[type, ...]) -> Handler:
     return handler
 
 
+def _gone_over(decoder: Decoder, node: Node, kinds: type | tuple[type, ...]) -> Any:
+    """What an iterator goes over, with all that is in it, which is one of these."""
+    target = decoder.filled(node)
+    if not isinstance(target, kinds):
+        raise DecodeError("stored data is damaged: an iterator goes over something else than it says")
+    return target
+
+
 def _sequence_maker(make: Callable[[Any], Any], allowed: tuple[type, ...]) -> Callable[[Decoder, list[Any]], Any]:
     def maker(decoder: Decoder, parts: list[Any]) -> Any:
         node, index = as_list(parts, 2)
-        target = decoder.filled(node)
-        if not isinstance(target, allowed):
-            raise DecodeError("stored data is damaged: an iterator goes over something else than it says")
+        target = _gone_over(decoder, node, allowed)
         made = make(target)
         made.__setstate__(as_int(index))
         return made
@@ -340,9 +346,7 @@ def _set(encoder: Encoder, x: Any) -> Node:
 
 def _make_set(decoder: Decoder, parts: list[Any]) -> Any:
     over, size, left = as_list(parts, 3)
-    target = decoder.filled(over)
-    if not isinstance(target, (set, frozenset)):
-        raise DecodeError("stored data is damaged: an iterator goes over something else than it says")
+    target = _gone_over(decoder, over, (set, frozenset))
     return _Counted(target, iter(decoder.values(left)), as_int(size), _SET_CHANGED)
 
 
@@ -364,9 +368,7 @@ def _deque(kind: str, walk: Callable[[deque[Any]], Iterator[Any]]) -> None:
 
     def maker(decoder: Decoder, parts: list[Any]) -> Any:
         over, position = as_list(parts, 2)
-        target = decoder.filled(over)
-        if not isinstance(target, deque):
-            raise DecodeError("stored data is damaged: an iterator goes over something else than it says")
+        target = _gone_over(decoder, over, deque)
         rest = walk(target)
         deque(itertools.islice(rest, as_int(position)), maxlen=0)
         return rest
