@@ -87,9 +87,11 @@ async def test_others_go_on_while_a_run_does_not_fit_and_its_work_is_not_done_ag
     made.clear()
     async with TestEngine(app, store=store) as engine:
         signalled = [await engine.start(patient, 20) for _ in range(5)]
-        large = await engine.start(holding, 6_000, 2)
-        small = await asyncio.gather(*(engine.start(holding, 10, 20) for _ in range(10)))
-        assert [await r.result() for r in small] == [10] * 10
+        # All at once, so that they share their rounds.
+        sizes = [10] * 5 + [6_000] + [10] * 5
+        runs = await asyncio.gather(*(engine.start(holding, size, 2 if size > 10 else 20) for size in sizes))
+        large, small = runs[5], runs[:5] + runs[6:]
+        assert [await asyncio.wait_for(r.result(), 20) for r in small] == [10] * 10
         for run in signalled:
             await run.signal("go")
         assert [await r.result() for r in signalled] == [20] * 5
