@@ -59,7 +59,7 @@ export interface FiberRow {
   readonly wait?: Readonly<Record<string, unknown>>;
   readonly done?: unknown;
   /** Entries of the run's history that have no row of their own yet. */
-  readonly e?: readonly HistoryRow[];
+  readonly e?: readonly HistoryEntry[];
 }
 
 /** History entries kept for a run. */
@@ -72,6 +72,9 @@ export interface HistoryRow {
   readonly kind: string;
   readonly [fact: string]: unknown;
 }
+
+/** A history entry as it is stored: the one of every step, a completed activity, is a list. */
+export type HistoryEntry = HistoryRow | readonly [n: number, at: number, name: string, fiber: string, attempt?: number];
 
 export type InboxKind = "signal" | "cancel" | "terminate" | "suspend" | "resume";
 

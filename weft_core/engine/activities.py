@@ -172,6 +172,8 @@ class Attempt:
             self._failed(error)
         else:
             self._report(True, text, None if text is not None else result)
+        finally:
+            self.task = None  # its context knows this attempt: a circle
 
     def _in_thread(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self.wait.timeout_ms is not None or self.activity.heartbeat_ms is not None:

@@ -21,7 +21,7 @@ from weft_core.kernel.operations import (
 )
 from weft_core.model.app import Activity, Resumable
 from weft_core.model.durations import Duration, instant_ms, milliseconds, to_datetime
-from weft_core.model.retry import Retry
+from weft_core.model.retry import Retry, check_retry
 from weft_core.resume import Operation, unit_of
 
 if TYPE_CHECKING:
@@ -221,6 +221,9 @@ class Context:
         found = find_activity(self._machine, activity)
         if retry is None and timeout is None and total_timeout is None and key is None and not kwargs:
             return RunActivity(found, args)
+        check_retry(retry)
+        if key is not None and not isinstance(key, str):
+            raise DeclarationError(f"an idempotency key is a text, not {key!r}")
         limit = None if timeout is None else milliseconds(timeout)
         total = None if total_timeout is None else milliseconds(total_timeout)
         return RunActivity(found, args, Options(kwargs, retry, limit, total, key))
@@ -317,8 +320,8 @@ def check_branch(branch: Any) -> None:
 
 
 def _limit(limit: int | None) -> int | None:
-    if limit is not None and limit < 1:
-        raise DeclarationError(f"limit must be at least 1, not {limit!r}")
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise DeclarationError(f"limit is a whole number of at least 1, not {limit!r}")
     return limit
 
 

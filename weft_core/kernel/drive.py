@@ -69,6 +69,7 @@ def go_on(
                 raise  # somebody wants this process to end; the run knows nothing of it
             except BaseException as raised:
                 machine.finish_error(fiber, raised)
+                raised.__traceback__ = None  # it is text now, and its frames hold the error and the run: a circle
                 return False
             try:
                 if type(operation) is RunActivity:

@@ -4,6 +4,9 @@ A row of its own for each entry would double what a step writes. So new entries 
 with them anyway, until there are HISTORY_CHUNK of them; then they move into one history row. The history rows are a
 ring. Whoever reads takes the fibers' entries first, then the rows: an entry that moves in between is seen twice, never
 missed, and its number tells.
+
+Most entries say that an activity has completed, and every step writes those that ride again: they are lists,
+`[n, at, activity, fiber]` or `[n, at, activity, fiber, attempt]` when it was not the first attempt. All others are objects.
 """
 
 from __future__ import annotations
@@ -47,10 +50,8 @@ class History:
     def note_completed(self, now: int, activity: str, fiber_id: str, attempt: int) -> None:
         """The entry of every step, made without the generality of `note`."""
         count = self.count
-        self.fresh.append(
-            f'{{"n":{count},"at":{now},"kind":"activity_completed","name":{quoted(activity)},'
-            f'"fiber":"{fiber_id}","attempt":{attempt}}}'
-        )
+        rest = "]" if attempt == 1 else f",{attempt}]"
+        self.fresh.append(f'[{count},{now},{quoted(activity)},"{fiber_id}"{rest}')
         self.count = count + 1
 
     def ride(self, carrier: Fiber) -> None:
@@ -87,7 +88,7 @@ class History:
 
 
 def _number(entry: str) -> int:
-    return int(entry[len('{"n":') : entry.index(",")])
+    return int(entry[1 if entry[0] == "[" else len('{"n":') : entry.index(",")])
 
 
 def read_history(fibers: list[str], rows: list[str]) -> list[dict[str, Any]]:
@@ -97,6 +98,20 @@ def read_history(fibers: list[str], rows: list[str]) -> list[dict[str, Any]]:
     """
     entries: dict[int, dict[str, Any]] = {}
     for text in (*(text for text in fibers if '"e":[' in text), *(f'{{"e":{text}}}' for text in rows)):
-        with suppress(DecodeError, TypeError, KeyError):
-            entries |= {entry["n"]: entry for entry in parse(text, "history")["e"]}
+        with suppress(DecodeError, TypeError, KeyError, ValueError):
+            entries |= {entry["n"]: entry for entry in map(_in_full, parse(text, "history")["e"])}
     return [entries[n] for n in sorted(entries)[-HISTORY_MAX:]]
+
+
+def _in_full(entry: Any) -> dict[str, Any]:
+    if not isinstance(entry, list):
+        return dict(entry)
+    n, at, name, fiber, *attempt = entry
+    return {
+        "n": n,
+        "at": at,
+        "kind": "activity_completed",
+        "name": name,
+        "fiber": fiber,
+        "attempt": attempt[0] if attempt else 1,
+    }

@@ -301,7 +301,7 @@ class Machine:
         for fiber in self.fibers.values():
             if isinstance(fiber.wait, ActivityWait) and fiber.outcome is None and not fiber.queued:
                 branches.unregister(self, fiber)
-        self.forget()
+        self._drop_coroutines()
         self.dispatch.clear()
 
     # --- what fibers do to the run -----------------------------------------------------------------------------------
@@ -441,7 +441,14 @@ class Machine:
         self.note("log", level=level, message=line)
 
     def forget(self) -> None:
-        """Drop every live coroutine without running any of the user's code."""
+        """Let go of everything alive without running any of the user's code. Nothing but the record is to be used after."""
+        self._drop_coroutines()
+        # The context knows the machine, and the machine the context: without that circle all of it is free at once, and
+        # not when the garbage collector has gone through everything.
+        self.externals.clear()
+        del self.context
+
+    def _drop_coroutines(self) -> None:
         for fiber in self.fibers.values():
             if fiber.coroutine is not None:
                 resume.drop(fiber.coroutine)

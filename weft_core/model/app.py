@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from weft_core.errors import DeclarationError, UnknownActivity, UnknownWorkflow
 from weft_core.model.durations import Duration, milliseconds
-from weft_core.model.retry import DEFAULT, Retry
+from weft_core.model.retry import DEFAULT, Retry, check_retry
 from weft_core.resume.values import Registry, ValueCodec
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ class App:
             if key is None:
                 raise DeclarationError(f"{fn!r} has no name of its own: write @app.activity(name=…)")
             _check_name("an activity", key)
+            check_retry(retry)
             if key in self.activities:
                 raise DeclarationError(f"{self.name!r} already has an activity {key!r}; give one of them name=…")
             activity: Activity[..., Any] = Activity(

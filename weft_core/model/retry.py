@@ -32,14 +32,17 @@ class Retry:
     give_up_on: tuple[type[BaseException], ...] = ()
 
     def __post_init__(self) -> None:
-        if not 1 <= self.max_attempts <= ATTEMPTS_MAX:
+        if type(self.max_attempts) is not int or not 1 <= self.max_attempts <= ATTEMPTS_MAX:
             raise DeclarationError(f"Retry(max_attempts=…) must be 1 to {ATTEMPTS_MAX:,}, not {self.max_attempts!r}")
-        if not self.backoff >= 1.0:
+        if not _between(self.backoff, 1.0, float("inf")):
             raise DeclarationError(f"Retry(backoff=…) must be at least 1, not {self.backoff!r}")
-        if not 0.0 <= self.jitter <= 1.0:
+        if not _between(self.jitter, 0.0, 1.0):
             raise DeclarationError(f"Retry(jitter=…) is a share from 0 to 1, not {self.jitter!r}")
-        for cls in self.give_up_on:
-            if not issubclass(cls, BaseException):
+        given: Any = self.give_up_on
+        if not isinstance(given, tuple):
+            raise DeclarationError(f"Retry(give_up_on=…) takes a tuple of exception classes, not {given!r}")
+        for cls in given:
+            if not isinstance(cls, type) or not issubclass(cls, BaseException):
                 raise DeclarationError(f"Retry(give_up_on=…) takes exception classes, not {cls!r}")
         milliseconds(self.initial)
         milliseconds(self.max)
@@ -61,6 +64,16 @@ class Retry:
     def gives_up(self, error: BaseException, attempt: int) -> bool:
         """Whether `error` in attempt number `attempt` is final."""
         return attempt >= self.max_attempts or isinstance(error, self.give_up_on) or _says(error, "non_retryable")
+
+
+def _between(value: object, least: float, most: float) -> bool:
+    return isinstance(value, (int, float)) and least <= value <= most
+
+
+def check_retry(retry: object) -> None:
+    """Raise `DeclarationError` unless this can be somebody's `retry=`."""
+    if retry is not None and not isinstance(retry, Retry):
+        raise DeclarationError(f"retry= takes a policy, such as Retry(max_attempts=3), not {retry!r}")
 
 
 def _said(error: BaseException, name: str) -> Any:

@@ -6,6 +6,7 @@ import {
   type FiberRow,
   type FrameRow,
   HISTORY_MAX,
+  type HistoryEntry,
   type HistoryRow,
   parseRow,
   parseRun,
@@ -131,11 +132,19 @@ export async function history(store: Store, runId: string): Promise<HistoryRow[]
 /** The history entries in the text of a row; none if it is damaged: the rest is worth seeing all the more. */
 function entries(text: string): readonly HistoryRow[] {
   try {
-    return parseRow<FiberRow>(text, "history").e ?? [];
+    return (parseRow<FiberRow>(text, "history").e ?? []).map(inFull);
   } catch {
     return [];
   }
 }
+
+function inFull(entry: HistoryEntry): HistoryRow {
+  if (!isList(entry)) return entry;
+  const [n, at, name, fiber, attempt = 1] = entry;
+  return { n, at, kind: "activity_completed", name, fiber, attempt };
+}
+
+const isList = (entry: HistoryEntry): entry is Exclude<HistoryEntry, HistoryRow> => Array.isArray(entry);
 
 /** The outcome of a run that has ended or is parked, or undefined while it goes on. Throws `RunFailed`. */
 export function outcome(record: RunRecord): { readonly result: unknown } | undefined {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from weft_core import App, Context, run_sync
+from weft_core import App, Context, Retry, run_sync
 from weft_core.errors import DeclarationError, WeftError
 from weft_core.model.durations import DURATION_MAX_MS, milliseconds
 from weft_core.testing import TestEngine
@@ -43,6 +45,51 @@ async def test_names_of_signals_are_texts() -> None:
         other = await engine.start(waiting, "5")
         with pytest.raises(DeclarationError, match="not 5"):
             await other.signal(5)  # type: ignore[arg-type]
+
+
+@app.activity
+def pay() -> None: ...
+
+
+@app.workflow
+async def paying(ctx: Context, options: dict[str, Any]) -> None:
+    await ctx.run(pay, **options)
+
+
+@app.workflow
+async def limited(ctx: Context, limit: Any) -> None:
+    await ctx.all(limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"max_attempts": "3"}, "max_attempts=…) must be 1 to 1,000,000, not '3'"),
+        ({"max_attempts": 2.5}, "max_attempts=…) must be 1 to 1,000,000, not 2.5"),
+        ({"backoff": "2"}, "backoff=…) must be at least 1, not '2'"),
+        ({"jitter": None}, "jitter=…) is a share from 0 to 1, not None"),
+        ({"give_up_on": ValueError}, "give_up_on=…) takes a tuple of exception classes, not <class 'ValueError'>"),
+        ({"give_up_on": (ValueError("x"),)}, "give_up_on=…) takes exception classes, not ValueError('x')"),
+    ],
+)
+def test_a_retry_policy_says_what_it_takes(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(DeclarationError, match=re.escape(problem)):
+        Retry(**options)
+
+
+async def test_what_a_call_of_an_activity_takes_is_said() -> None:
+    with pytest.raises(DeclarationError, match=r"retry= takes a policy, such as Retry\(max_attempts=3\), not 3"):
+        App("other").activity(retry=3)(pay.function)  # type: ignore[call-overload]
+    async with TestEngine(app) as engine:
+        for options, problem in (
+            ({"retry": {"max_attempts": 3}}, r"retry= takes a policy, such as Retry\(max_attempts=3\), not {"),
+            ({"key": 5}, "an idempotency key is a text, not 5"),
+        ):
+            with pytest.raises(DeclarationError, match=problem):
+                await (await engine.start(paying, options)).result()
+        for limit in (0, "2", 1.5):
+            with pytest.raises(DeclarationError, match="limit is a whole number of at least 1"):
+                await (await engine.start(limited, limit)).result()
 
 
 async def test_what_to_do_with_an_id_that_exists_is_one_of_three() -> None:

@@ -26,6 +26,43 @@ def test_one_strand_keeps_exactly_the_latest() -> None:
     assert len(history.rows) == HISTORY_ROWS_MAX
 
 
+def test_completed_activities_are_told_in_full() -> None:
+    history, fiber = History(0), Fiber("0.1")
+    history.note(5, "started", {"name": "order"})
+    history.note_completed(6, 'a "quoted", name', "0.1", 1)
+    history.note_completed(7, "charge", "0.1", 3)
+    history.ride(fiber)
+    fiber.outcome = '{"ok":null}'
+    expected = [
+        {"n": 0, "at": 5, "kind": "started", "name": "order"},
+        {"n": 1, "at": 6, "kind": "activity_completed", "name": 'a "quoted", name', "fiber": "0.1", "attempt": 1},
+        {"n": 2, "at": 7, "kind": "activity_completed", "name": "charge", "fiber": "0.1", "attempt": 3},
+    ]
+    row = fiber.to_json('"h":3,"c":0')
+    assert read_history([row], []) == expected
+    again = History(0)
+    assert read_history([Fiber.from_json("0.1", row, again).to_json('"h":3,"c":0')], []) == expected
+    assert again.count == 3
+    history.write([fiber])
+    assert read_history([], list(history.rows.values())) == expected
+
+
+def test_both_kinds_of_entries_keep_their_order() -> None:
+    seed = 11
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    history, fibers = History(0), [Fiber("0"), Fiber("0.1"), Fiber("0.2")]
+    for n in range(500):
+        fiber = dice.choice(fibers)
+        if dice.random() < 0.7:
+            history.note_completed(n, "step", fiber.id, dice.choice([1, 1, 2]))
+        else:
+            history.note(n, "slept", {})
+        history.ride(fiber)
+        found = shown(history, fibers)
+        assert found == list(range(found[0], n + 1)) and found[-1] == n
+
+
 def test_the_latest_stay_when_many_branches_end_together() -> None:
     seed = 7
     print(f"seed {seed}")

@@ -120,6 +120,10 @@ class Externals:
         """Know whole live objects only."""
         self.by_id, self.placed = self._whole, {}
 
+    def clear(self) -> None:
+        """Let go of all of them: the run is forgotten."""
+        self.by_token, self.by_id, self._whole, self.placed, self.chains = {}, {}, {}, {}, None
+
     def add(self, token: str, value: object) -> None:
         """Know `value` as `token`. A token names one object."""
         if token in self.by_token:
