@@ -67,19 +67,15 @@ class Turns:
 
     def move(self, loaded: Loaded, facts: Facts, now: int) -> None:
         """Give a run its facts, let it move and add what it wants written."""
-        if self._moved(loaded, facts, now):
-            self.made.append(loaded)
-
-    def _moved(self, loaded: Loaded, facts: Facts, now: int) -> bool:
         machine = loaded.machine
         try:
             if type(facts) is Attempt and facts.ok and loaded.ready_version:
                 row = step(machine, facts, facts.text, facts.value, now)
                 if row is not None:
-                    fiber_id = facts.fiber_id
+                    loaded.turn = fiber_id = facts.fiber_id
                     self.batch.put[loaded.keys.fiber + fiber_id] = row
-                    loaded.turn = fiber_id
-                    return True
+                    self.made.append(loaded)
+                    return
             else:
                 deliver(machine, facts, now)
                 machine.advance(now)
@@ -87,9 +83,9 @@ class Turns:
             raise
         except Exception as error:
             self.problems.append((loaded.keys.run_id, engine_failed(loaded.keys.run_id, error)))
-            return False
+            return
         self._add_changes(loaded)
-        return True
+        self.made.append(loaded)
 
     def begin(self, start: Submission, now: int) -> None:
         """Let a new run make its first turn. If it cannot, it is started the longer way, and there is a run to park."""
@@ -123,11 +119,11 @@ class Turns:
                     self._begin_apart()
                 else:
                     await refresh_inbox(self._store, stale)
-                    if not self._moved(stale, NO_FACTS, now):
-                        self.made.remove(stale)
+                    self.made.remove(stale)
                 for loaded in self.made:
-                    if loaded is not stale:
-                        self._add_changes(loaded)
+                    self._add_changes(loaded)
+                if stale.start is None:
+                    self.move(stale, NO_FACTS, now)
         raise StoreError(f"clients changed the same runs {CONFLICT_RETRIES_MAX} times during one round")
 
     def fail_starts(self, error: BaseException) -> None:

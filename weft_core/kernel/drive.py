@@ -102,10 +102,9 @@ def go_on(
 
 def _park_plain(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], operation: RunActivity) -> bool:
     """Do what `_park` does where nothing is special: nearly every step. False, with nothing done, where something is."""
-    activity, encoder = operation.activity, fiber.encoder
+    activity = operation.activity
     if (
-        encoder is None
-        or activity.limited
+        activity.limited
         or machine.state
         or machine.new_tasks
         or machine.interrupt_next
@@ -117,6 +116,9 @@ def _park_plain(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, A
     args = machine.codec.encode_atoms(operation.args)
     if args is None:
         return False
+    encoder = fiber.encoder
+    if encoder is None:
+        encoder = fiber.encoder = FiberEncoder(machine.codec, machine.externals)
     frames = encoder.quick(coroutine)
     if frames is None:
         return False

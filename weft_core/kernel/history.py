@@ -26,13 +26,17 @@ BETWEEN = ",\n"
 
 
 class History:
-    """The history of one run in memory: how far it counted, what is new, which rows are to be written."""
+    """The history of one run in memory: how far it counted, what is new, which rows are to be written.
 
-    __slots__ = ("chunks", "count", "fresh", "rows")
+    `mixed`: entries that come together may not be in the order of their numbers.
+    """
+
+    __slots__ = ("chunks", "count", "fresh", "mixed", "rows")
 
     def __init__(self, count: int) -> None:
         self.count = count
         self.chunks = 0
+        self.mixed = False
         self.fresh: list[str] = []
         self.rows: dict[int, str] = {}
 
@@ -40,6 +44,7 @@ class History:
         """A fiber's row counted this far when it was written."""
         self.count = max(self.count, count)
         self.chunks = max(self.chunks, chunks)
+        self.mixed = True  # perhaps it was
 
     def note(self, now: int, kind: str, facts: dict[str, Any]) -> None:
         """A new entry."""
@@ -66,19 +71,26 @@ class History:
     def take_back(self, carrier: Fiber) -> None:
         """A fiber is gone: what rode in its row needs another place."""
         if carrier.entries:
+            self.mixed = True  # what comes together now may be in any order
             self.fresh += carrier.entries.split(BETWEEN)
             carrier.entries = ""
 
     def write(self, fibers: Iterable[Fiber]) -> None:
         """Write everything that is new, and what these fibers carried."""
-        for fiber in fibers:
-            self.take_back(fiber)
+        carriers = [fiber for fiber in fibers if fiber.entries]
+        if len(carriers) == 1:  # all that is new came after what rides there
+            self.fresh[:0] = carriers[0].entries.split(BETWEEN)
+            carriers[0].entries = ""
+        else:
+            for fiber in carriers:
+                self.take_back(fiber)
         entries, self.fresh = self.fresh, []
         self._write(entries, full=False)
 
     def _write(self, entries: list[str], *, full: bool) -> list[str]:
         """Make rows of the latest entries, only `full` ones or all; gives those that are left."""
-        entries.sort(key=_number)  # many branches that end together bring theirs in any order
+        if self.mixed:
+            entries.sort(key=_number)
         del entries[: -HISTORY_MAX - HISTORY_CHUNK]
         end = len(entries) // HISTORY_CHUNK * HISTORY_CHUNK if full else len(entries)
         for at in range(0, end, HISTORY_CHUNK):

@@ -10,9 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weft_core.kernel.drive import go_on
-from weft_core.kernel.fibers import Fiber
 from weft_core.kernel.results import Attempted, completed
-from weft_core.kernel.waits import ActivityWait
 
 if TYPE_CHECKING:
     from weft_core.kernel.machine import Machine
@@ -65,16 +63,13 @@ def step(machine: Machine, attempt: Attempted, text: str | None, value: Any, now
         machine.settle()
         return None
     history.ride(fiber)
-    return None if history.rows else _row(machine, fiber)
-
-
-def _row(machine: Machine, fiber: Fiber) -> str:
-    """What `Fiber.to_json` gives for a fiber that waits in plain frames for a plain activity."""
-    wait, history = fiber.wait, machine.history
-    assert type(wait) is ActivityWait
+    if history.rows:
+        return None
+    following: Any = fiber.wait  # an `ActivityWait`
+    # What `Fiber.to_json` gives for a fiber that waits in plain frames for a plain activity.
     return (
         f'{{"n":{fiber.count},"h":{history.count},"c":{history.chunks},"e":[{fiber.entries}],'
-        f'"wait":{wait.head_json()}}},"frames":{fiber.frames}}}'
+        f'"wait":{following.head_json()}}},"frames":{fiber.frames}}}'
     )
 
 

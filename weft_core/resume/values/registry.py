@@ -8,8 +8,9 @@ builtins. Everything else in stored text is corrupt by definition.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from operator import is_
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -156,7 +157,7 @@ class Registry:
         self._globals: dict[int, tuple[object, str, dict[str, Any]]] = {}
         self._globals_mark = -1
         self._watched: list[dict[str, Any]] = []
-        self._bound: list[tuple[dict[str, Any], str, object]] = []
+        self._bound: list[tuple[dict[str, Any], Sequence[str], Sequence[object]]] = []
         self._codes: dict[int, tuple[Any, Unit, str]] = {}
         self._codes_count = -1
 
@@ -307,11 +308,9 @@ class Registry:
 
         Made anew when a module was imported, a global came or went, or one that holds data was bound to something else.
         """
-        mark = len(sys.modules)
-        for names in self._watched:
-            mark += len(names)
-        for names, name, value in self._bound:
-            if names.get(name) is not value:
+        mark = len(sys.modules) + sum(map(len, self._watched))
+        for names, keys, values in self._bound:
+            if not all(map(is_, map(names.get, keys), values)):
                 mark = 0
                 break
         if mark != self._globals_mark or len(self._watched) != len(self.modules):
@@ -319,7 +318,7 @@ class Registry:
             found = map(sys.modules.get, self.modules)
             self._watched = [vars(module) if isinstance(module, ModuleType) else {} for module in found]
             self._globals_mark = len(sys.modules) + sum(map(len, self._watched))
-            self._bound = [(names, *item) for names in self._watched for item in names.items() if _may_be_bound(*item)]
+            self._bound = [_bound(names) for names in self._watched]
         return self._globals
 
     def _app_modules(self) -> list[tuple[str, ModuleType]]:
@@ -371,6 +370,12 @@ def _index_globals(modules: list[tuple[str, ModuleType]]) -> dict[int, tuple[obj
             if not isinstance(value, _ATOMS) and not name.startswith("__") and not _is_shared_constant(value):
                 found.setdefault(id(value), (value, f"{module_name}:{name}", names))
     return found
+
+
+def _bound(names: dict[str, Any]) -> tuple[dict[str, Any], Sequence[str], Sequence[object]]:
+    """A module's names, those of them that may be bound to something else one day, and what they are bound to now."""
+    keys = [name for name, value in names.items() if _may_be_bound(name, value)]
+    return names, keys, [names[name] for name in keys]
 
 
 def _may_be_bound(name: str, value: object) -> bool:
