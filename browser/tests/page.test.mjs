@@ -102,6 +102,47 @@ test("what cannot be started or sent is refused before anything is stored", asyn
   await other.close();
 });
 
+test("a parked run that is to go on has no outcome until an engine has looked at it again", async () => {
+  const watch = new Watch(store);
+  const run = new Run(store, watch, "parked");
+  const problem = { code: "code_changed", message: "no longer declared" };
+  const record = { id: "parked", workflow: "order", status: "suspended", input: [[], {}], created_at: 5, problem };
+  const park = () => store.commit({ put: { [keys.run("parked")]: JSON.stringify(record) } });
+  await store.commit({ put: { [keys.ready("parked")]: "{}" } });
+  await park();
+  await assert.rejects(run.result(), { status: "suspended", message: /no longer declared/ });
+  await run.resume();
+  const again = run.result();
+  assert.equal(await runs.readOutcome(watch, "parked"), undefined);
+  await park(); // what an engine does that cannot advance it either
+  await assert.rejects(again, { status: "suspended" });
+  await run.resume();
+  const { problem: _, ...good } = record;
+  const last = run.result();
+  await store.commit({ put: { [keys.run("parked")]: JSON.stringify({ ...good, status: "completed", result: 7 }) } });
+  assert.equal(await last, 7);
+  await store.commit({ delete: [keys.run("parked"), keys.ready("parked")] });
+  watch.close();
+});
+
+test("the history tells completed activities in full", async () => {
+  const fiber = { n: 3, h: 4, c: 1, e: [[3, 8, "charge", "0", 2], { n: 4, at: 9, kind: "log", level: "info" }] };
+  const row = [{ n: 0, at: 5, kind: "started", name: "order" }, [1, 6, 'a "quoted", name', "0.1"]];
+  await leave("told", "order", "running");
+  await store.commit({
+    put: { [`${keys.fibers("told")}0`]: JSON.stringify(fiber), [`${keys.histories("told")}0000`]: JSON.stringify(row) },
+  });
+  const completed = { kind: "activity_completed" };
+  assert.deepEqual(await runs.history(store, "told"), [
+    { n: 0, at: 5, kind: "started", name: "order" },
+    { n: 1, at: 6, ...completed, name: 'a "quoted", name', fiber: "0.1", attempt: 1 },
+    { n: 3, at: 8, ...completed, name: "charge", fiber: "0", attempt: 2 },
+    { n: 4, at: 9, kind: "log", level: "info" },
+  ]);
+  const of = [keys.fibers("told"), keys.histories("told")];
+  await store.commit({ delete: [keys.run("told")], deleteRange: of.map((prefix) => [prefix, keys.prefixEnd(prefix)]) });
+});
+
 test("nobody hears of a run after the undo, also of a look that was under way", async () => {
   const watch = new Watch(store);
   const heard = [];

@@ -82,7 +82,7 @@ export class Run {
       };
       const aborted = () => finish(() => reject(options.signal?.reason));
       const look = async () => {
-        const outcome = runs.outcome(await runs.readRecord(this.#watch, this.id));
+        const outcome = await runs.readOutcome(this.#watch, this.id);
         if (outcome !== undefined) finish(() => resolve(outcome.result));
       };
       const failed = (error: unknown) => finish(() => reject(error));

@@ -8,6 +8,7 @@ import {
   HISTORY_MAX,
   type HistoryEntry,
   type HistoryRow,
+  isClosed,
   parseRow,
   parseRun,
   type RunRecord,
@@ -51,11 +52,9 @@ export interface RunView {
   readonly problem: { readonly code: string; readonly message: string } | null;
 }
 
-export async function readRecord(
-  from: { row(key: string): Promise<Row | undefined> },
-  runId: string,
-): Promise<RunRecord> {
-  return parseRun(existing(await from.row(existingKey(runId)), runId).value);
+/** Gives single rows, as a `Watch` does. */
+interface RowReader {
+  row(key: string): Promise<Row | undefined>;
 }
 
 /** Everything a page shows of a run. */
@@ -146,8 +145,21 @@ function inFull(entry: HistoryEntry): HistoryRow {
 
 const isList = (entry: HistoryEntry): entry is Exclude<HistoryEntry, HistoryRow> => Array.isArray(entry);
 
-/** The outcome of a run that has ended or is parked, or undefined while it goes on. Throws `RunFailed`. */
-export function outcome(record: RunRecord): { readonly result: unknown } | undefined {
+/**
+ * The outcome of a run that has ended or is parked, or undefined while it goes on. Throws `RunFailed`. A parked run that
+ * somebody has written to since goes on: an engine looks at it again.
+ */
+export async function readOutcome(from: RowReader, runId: string): Promise<{ readonly result: unknown } | undefined> {
+  const row = existing(await from.row(existingKey(runId)), runId);
+  const record = parseRun(row.value);
+  if (record.problem !== undefined && !isClosed(record.status)) {
+    const ready = await from.row(keys.ready(runId));
+    if (ready !== undefined && ready.version > row.version) return undefined;
+  }
+  return outcome(record);
+}
+
+function outcome(record: RunRecord): { readonly result: unknown } | undefined {
   const facts = { runId: record.id, status: record.status };
   const because = record.cancel_reason === undefined ? "" : `: ${record.cancel_reason}`;
   switch (record.status) {

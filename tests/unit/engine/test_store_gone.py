@@ -22,7 +22,7 @@ async def told(ctx: Context) -> str:
 async def test_a_file_that_was_deleted_or_replaced_ends_its_engine(tmp_path: Path, replaced: bool) -> None:
     path = tmp_path / "weft.db"
     engine = await Engine.open(f"sqlite:///{path}", app)
-    async with engine:
+    async with engine, asyncio.timeout(30):  # an engine that goes on is to fail this test, not to hang it
         run = await engine.start(told, id="r")
         waiting = asyncio.ensure_future(run.result())
         path.rename(tmp_path / "moved.db")
