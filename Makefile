@@ -1,4 +1,4 @@
-# setup | demo | test | check | bench: each does what is missing of `setup` first, so any one of them is the only command.
+# setup | demo | test | check | bench | wheels: each does what is missing of `setup` first, so any one of them is the only command.
 # `make demo CHECK=1` needs no screen; `make demo FILE=path/to.csv` imports a file of yours.
 
 PYTHON := .venv/bin/python
@@ -6,7 +6,7 @@ SOURCES := weft_core tests examples scripts bench
 STAMPS := build/stamps
 READY := $(STAMPS)/python $(STAMPS)/node $(STAMPS)/chromium
 
-.PHONY: setup demo test test-oldest test-long check bench format clean help
+.PHONY: setup demo test test-oldest test-long check bench wheels format clean help
 
 help:
 	@sed -n 's/^# //p' Makefile | head -2
@@ -63,6 +63,11 @@ format: $(READY)
 bench: $(READY)
 	$(PYTHON) -m bench
 	npm run --silent bench
+
+# The ordinary wheel, and the one for pages with a Pyodide of their own.
+wheels: $(READY)
+	$(PYTHON) -m build --wheel --no-isolation
+	$(PYTHON) -m scripts.page_wheel
 
 clean:
 	rm -rf build dist browser/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

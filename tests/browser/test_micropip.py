@@ -1,4 +1,4 @@
-"""`micropip.install` of the built wheel from the site's own origin is all that a plain Pyodide needs."""
+"""`micropip.install` of a built wheel from the site's own origin is all that a plain Pyodide needs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,14 @@ async with await Engine.open("indexeddb:plain", app) as engine:
 """
 
 
-def test_the_wheel_installs_and_runs_in_plain_pyodide(browser: Browser) -> None:
+@pytest.mark.parametrize("kind", ["page", "ordinary"])
+def test_the_wheel_installs_and_runs_in_plain_pyodide(browser: Browser, tmp_path: Path, kind: str) -> None:
     site = browser.site
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(site), str(ROOT)]
-    subprocess.run(command, check=True, capture_output=True)
-    (wheel,) = site.glob("weft_core-*.whl")
+    build = ["scripts.page_wheel"] if kind == "page" else ["build", "--wheel", "--no-isolation", "--outdir"]
+    subprocess.run([sys.executable, "-m", *build, str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("weft_core-*.whl")
+    assert ("+page" in wheel.name) == (kind == "page")
+    (site / wheel.name).write_bytes(wheel.read_bytes())
     listed = subprocess.run(
         ["node", "browser/scripts/wheels.mjs"], cwd=ROOT, check=True, capture_output=True, text=True
     )

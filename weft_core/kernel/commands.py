@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft_core.kernel import branches
+from weft_core.kernel.ending import close
 from weft_core.kernel.fibers import ROOT
 from weft_core.kernel.records import InboxRow
 from weft_core.kernel.waits import ActivityWait, Interrupt, SignalWait
@@ -27,7 +28,7 @@ def obey(machine: Machine, row: InboxRow) -> None:
                     branches.interrupt(machine, machine.fibers[ROOT], Interrupt(reason=record.cancel_reason))
         case "terminate":
             machine.note("terminate_requested", name=row.name)
-            machine.close("terminated", row.name or "terminated")
+            close(machine, "terminated", row.name or "terminated")
         case "suspend":
             if record.status in ("running", "pending"):
                 machine.settle()  # what came before is received before: nothing given out may wait outside of a row

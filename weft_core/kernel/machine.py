@@ -12,7 +12,7 @@ from typing import Any
 
 from weft_core import resume
 from weft_core.errors import Cancelled, CheckpointError, DecodeError
-from weft_core.kernel import branches, commands, tasks, timers
+from weft_core.kernel import branches, commands, ending, tasks, timers
 from weft_core.kernel.changes import LogLine
 from weft_core.kernel.context import Context, Task
 from weft_core.kernel.drive import IN_STATE, cancelled, drive, keep_aliases, revive
@@ -20,7 +20,7 @@ from weft_core.kernel.fibers import ROOT, Fiber
 from weft_core.kernel.history import History
 from weft_core.kernel.large import LargeValues
 from weft_core.kernel.records import InboxRow, RunRecord
-from weft_core.kernel.waits import ActivityWait, Interrupt, SignalWait
+from weft_core.kernel.waits import Interrupt, SignalWait
 from weft_core.kernel.writing import armed
 from weft_core.model.app import Activity, App
 from weft_core.resume.values import Externals
@@ -202,7 +202,7 @@ class Machine:
                 return  # the client that started it has set its timer
             self._begin_run()
         if self.offers:
-            self._drain()  # a signal that is there wins over a time limit that is over
+            self.drain()  # a signal that is there wins over a time limit that is over
         if self.due:
             timers.fire(self)
         self.settle()
@@ -212,10 +212,10 @@ class Machine:
         if self.new_tasks:
             tasks.begin_new(self)
         if self.queue or self.offers:
-            self._drain()
+            self.drain()
         root = self.fibers.get(ROOT)
         if root is not None and root.outcome is not None:
-            self._close_ended(root)
+            ending.end(self)
 
     # --- turns -----------------------------------------------------------------------------------------------------
 
@@ -255,7 +255,8 @@ class Machine:
         root.frames = "[]"
         self.queue.append((root, "value", None))
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Let everything that is queued move."""
         while self.queue or self.offers:
             if not self.queue:
                 self._give_signal()
@@ -265,44 +266,6 @@ class Machine:
                 drive(self, fiber, kind, payload)
                 if self.new_tasks:
                     tasks.begin_new(self)
-
-    def _close_ended(self, root: Fiber) -> None:
-        # Background branches do not outlive the run; their `finally` blocks run first, and may wait.
-        while tasks.stop_all(self):
-            self._drain()
-        if any(fiber.outcome is None for fiber in self.fibers.values()):
-            return
-        outcome = root.outcome
-        assert outcome is not None
-        if self.record.timing_out:
-            self.close("timed_out", "the run's timeout is over", outcome)
-        elif outcome.startswith('{"ok":'):
-            self.close("completed", "", outcome)
-        elif self.record.cancel_reason is not None and outcome.endswith(',"cancelled":true}'):
-            self.close("cancelled", self.record.cancel_reason, outcome)
-        else:
-            self.close("failed", "", outcome)
-
-    def close(self, status: Any, reason: str, outcome: str | None = None) -> None:
-        record = self.record
-        record.status = status
-        record.closed_at = self.now
-        if outcome is not None and outcome.startswith('{"ok":'):
-            if status == "completed":
-                record.result = outcome[6:-1]
-        elif outcome is not None:
-            record.error = outcome[9:-1].removesuffix(',"cancelled":true')
-        if reason and record.cancel_reason is None and status == "terminated":
-            record.cancel_reason = reason
-        unread = sum(len(rows) for rows in self.signals.values())
-        self.note(status, **({"unread_signals": unread} if unread else {}))
-        record.history_count = self.history.count
-        self.record_changed = True
-        for fiber in self.fibers.values():
-            if isinstance(fiber.wait, ActivityWait) and fiber.outcome is None and not fiber.queued:
-                branches.unregister(self, fiber)
-        self._drop_coroutines()
-        self.dispatch.clear()
 
     # --- what fibers do to the run -----------------------------------------------------------------------------------
 
@@ -442,13 +405,14 @@ class Machine:
 
     def forget(self) -> None:
         """Let go of everything alive without running any of the user's code. Nothing but the record is to be used after."""
-        self._drop_coroutines()
+        self.drop_coroutines()
         # The context knows the machine, and the machine the context: without that circle all of it is free at once, and
         # not when the garbage collector has gone through everything.
         self.externals.clear()
         del self.context
 
-    def _drop_coroutines(self) -> None:
+    def drop_coroutines(self) -> None:
+        """Let go of every live call stack, without running any of the user's code."""
         for fiber in self.fibers.values():
             if fiber.coroutine is not None:
                 resume.drop(fiber.coroutine)

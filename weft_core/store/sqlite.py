@@ -16,14 +16,23 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 from weft_core.errors import Conflict, StoreOwned, StoreUnavailable
 from weft_core.store.port import SCAN_LIMIT_DEFAULT, Batch, Row
 from weft_core.store.sqlite_file import connect, find_out, identity, is_busy, prepare, raise_translated
 from weft_core.store.sqlite_log import LogAhead
+from weft_core.store.sqlite_rows import (
+    DELETE_RANGE,
+    KEYS_PER_QUERY,
+    UPSERT,
+    delete,
+    deletes_what_it_puts,
+    insert,
+    select,
+    upsert,
+)
 
 NUMBERS_RESERVED = 256
 """Commit numbers taken from the file at a time."""
@@ -40,23 +49,7 @@ WATCH_POLL_IDLE_S = 0.1
 WATCH_IDLE_LOOKS = 50
 VERIFIED_MAX = 16
 """Preconditions remembered to hold as long as nobody else writes into the file: the fence of every commit."""
-KEYS_PER_QUERY = 256
-"""Keys looked up by one statement; a power of two, because statements are padded to powers of two and cached."""
-
-ROWS_PER_STATEMENT = 32
-"""Rows put by one statement where there are so many: half the time a row of one statement for each takes."""
-
-
-def _puts(rows: int, on_conflict: str = "") -> str:
-    return f"INSERT INTO kv(key, value, version) VALUES {', '.join(['(?, ?, ?)'] * rows)}{on_conflict}"
-
-
-_REPLACE = " ON CONFLICT(key) DO UPDATE SET value = excluded.value, version = excluded.version"
-_UPSERT, _UPSERT_MANY = _puts(1, _REPLACE), _puts(ROWS_PER_STATEMENT, _REPLACE)
-_INSERT, _INSERT_MANY = _puts(1), _puts(ROWS_PER_STATEMENT)
 _UPDATE = "UPDATE kv SET value = ?, version = ? WHERE key = ? AND version = ?"
-_DELETE = "DELETE FROM kv WHERE key = ?"
-_DELETE_RANGE = "DELETE FROM kv WHERE key >= ? AND key < ?"
 
 _open_stores: dict[tuple[int, int], list[SqliteStore]] = {}
 """Open stores of this process by the identity of their file: they ring each other at once, without polling."""
@@ -124,13 +117,13 @@ class SqliteStore:
                 if len(keys) <= KEYS_PER_QUERY:
                     return {
                         key: Row(key, value, version)
-                        for key, value, version in self._select("key, value, version", keys)
+                        for key, value, version in select(self._execute, "key, value, version", keys)
                     }
                 self._execute("BEGIN")
                 try:
                     return {
                         key: Row(key, value, version)
-                        for key, value, version in self._select("key, value, version", keys)
+                        for key, value, version in select(self._execute, "key, value, version", keys)
                     }
                 finally:
                     self._execute("ROLLBACK")
@@ -267,7 +260,7 @@ class SqliteStore:
         """Raise `Conflict` for the first precondition that does not hold."""
         if not expect:
             return
-        found: dict[str, int] = dict(self._select("key, version", list(expect)))
+        found: dict[str, int] = dict(select(self._execute, "key, version", list(expect)))
         for key, expected in expect.items():
             if found.get(key, 0) != expected:
                 raise Conflict(key, expected=expected, actual=found.get(key, 0))
@@ -286,17 +279,17 @@ class SqliteStore:
             else:  # a step of a run: nothing is expected but the fence, which was seen
                 if len(put) == 1:
                     ((key, value),) = put.items()
-                    self._execute(_UPSERT, (key, value, number))
+                    self._execute(UPSERT, (key, value, number))
                 else:
-                    self._upsert(put.items(), number)
+                    upsert(self._many, put.items(), number)
                 return True
-        if _deletes_what_it_puts(batch):  # deletes have to come between check and put
+        if deletes_what_it_puts(batch):  # deletes have to come between check and put
             self._check(expect)
             self._write_checked(batch, number)
             return True
         apart = [key for key, version in expect.items() if key not in put and verified.get(key) != version]
         if apart:
-            found: dict[str, int] = dict(self._select("key, version", apart))
+            found: dict[str, int] = dict(select(self._execute, "key, version", apart))
             if any(found.get(key, 0) != expect[key] for key in apart):
                 return False
         if len(verified) > VERIFIED_MAX or batch.delete_range:
@@ -311,39 +304,26 @@ class SqliteStore:
         added = [(key, put[key]) for key, version in expect.items() if not version and key in put]
         if added:
             try:
-                self._put(_INSERT, _INSERT_MANY, added, number)
+                insert(self._many, added, number)
             except sqlite3.IntegrityError:
                 return False
         for start, end in batch.delete_range:
-            self._execute(_DELETE_RANGE, (start, end))
+            self._execute(DELETE_RANGE, (start, end))
         if batch.delete:
-            self._many(_DELETE, [(key,) for key in sorted(batch.delete)])
+            delete(self._many, batch.delete)
         if len(put) > len(changed) + len(added):
-            self._upsert([(key, value) for key, value in put.items() if key not in expect], number)
+            upsert(self._many, [(key, value) for key, value in put.items() if key not in expect], number)
         return True
 
     def _write_checked(self, batch: Batch, number: int) -> None:
         """Write a batch whose preconditions hold."""
         self._verified.clear()
         for start, end in batch.delete_range:
-            self._execute(_DELETE_RANGE, (start, end))
+            self._execute(DELETE_RANGE, (start, end))
         if batch.delete:
-            self._many(_DELETE, [(key,) for key in sorted(batch.delete)])
+            delete(self._many, batch.delete)
         if batch.put:
-            self._upsert(batch.put.items(), number)
-
-    def _upsert(self, rows: Iterable[tuple[str, str]], number: int) -> None:
-        self._put(_UPSERT, _UPSERT_MANY, rows, number)
-
-    def _put(self, one: str, many: str, rows: Iterable[tuple[str, str]], number: int) -> None:
-        """Put rows by statements of many where there are as many, and by those of one."""
-        values = [value for key, text in sorted(rows) for value in (key, text, number)]
-        together = 3 * ROWS_PER_STATEMENT
-        rest = len(values) - len(values) % together
-        if rest:
-            self._many(many, [values[at : at + together] for at in range(0, rest, together)])
-        if rest < len(values):
-            self._many(one, [values[at : at + 3] for at in range(rest, len(values), 3)])
+            upsert(self._many, batch.put.items(), number)
 
     def _number(self) -> int:
         """The number of the commit in progress, larger than any other process or we ever used. Holds the write lock."""
@@ -357,14 +337,6 @@ class SqliteStore:
             self._reserved = taken + NUMBERS_RESERVED
             self._data_version = data_version
         return self._next
-
-    def _select(self, columns: str, keys: Sequence[str]) -> Iterable[tuple[Any, ...]]:
-        """The chosen columns of those `keys` that exist; in one statement per `KEYS_PER_QUERY`."""
-        for at in range(0, len(keys), KEYS_PER_QUERY):
-            chunk = keys[at : at + KEYS_PER_QUERY]
-            places = 1 << (len(chunk) - 1).bit_length()
-            sql = f"SELECT {columns} FROM kv WHERE key IN ({'?,' * (places - 1)}?)"
-            yield from self._execute(sql, [*chunk, *([chunk[-1]] * (places - len(chunk)))])
 
     def _roll_back(self) -> None:
         try:
@@ -443,15 +415,3 @@ class SqliteStore:
         if self._poll is not None:
             self._poll.cancel()
             self._poll = None
-
-
-def _deletes_what_it_puts(batch: Batch) -> bool:
-    """Whether some key is both deleted and put, so that the order matters."""
-    if not batch.put:
-        return False
-    if not batch.delete.isdisjoint(batch.put):
-        return True
-    if not batch.delete_range:
-        return False
-    put = sorted(batch.put)
-    return any(bisect_left(put, start) < bisect_left(put, end) for start, end in batch.delete_range)

@@ -1,0 +1,96 @@
+"""`python -m scripts.page_wheel [FOLDER]`: the wheel for pages with a Pyodide of their own, in FOLDER (default: dist).
+
+A page fetches every byte of it before anything runs. So it has neither what no page can use nor what only people read, and
+its modules lie in one archive inside the wheel, which is compressed as a whole: by itself, each module takes up a fifth more.
+Python imports from such archives (`zipimport`). The code is that of the repository, line by line.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+from scripts.slim_wheel import slim
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "weft_core"
+
+_SQLITE = tuple(f"store/sqlite{part}.py" for part in ("", "_file", "_log", "_rows"))
+LEFT_OUT = ("cli", "doctor.py", *_SQLITE, "testing")
+"""Modules and packages that only the ordinary wheel has."""
+MODULES = "modules.zip"
+IMPORT_FROM_ARCHIVE = f'__path__ = [__path__[0] + "/{MODULES}"]\n'
+"""What the package's own module says more than in the repository, after its last line."""
+
+_STUB = "raise ImportError({message!r}, name=__name__)\n"
+_PROJECT = """\
+[build-system]
+requires = ["hatchling>=1.27"]
+build-backend = "hatchling.build"
+
+[project]
+name = "weft-core"
+version = "{version}+page"
+description = "{description}"
+license = "{license}"
+license-files = ["LICENSE"]
+requires-python = "{requires-python}"
+
+[tool.hatch.build.targets.wheel]
+packages = ["weft_core"]
+"""
+
+
+def build(folder: Path) -> Path:
+    """Make the wheel in `folder`; gives its path. The same sources give the same bytes."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    with tempfile.TemporaryDirectory(prefix="weft-page-") as made:
+        stage = Path(made)
+        (stage / "weft_core").mkdir()
+        own = slim((PACKAGE / "__init__.py").read_text("utf-8"), public=False)
+        (stage / "weft_core" / "__init__.py").write_text(own + IMPORT_FROM_ARCHIVE, "utf-8", newline="\n")
+        (stage / "weft_core" / MODULES).write_bytes(_archive())
+        (stage / "pyproject.toml").write_text(_PROJECT.format_map(project), "utf-8", newline="\n")
+        shutil.copy(ROOT / "LICENSE", stage)
+        out = stage / "out"
+        command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(stage)]
+        subprocess.run(command, check=True, capture_output=True)
+        (wheel,) = out.glob("*.whl")
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copy(wheel, folder))
+
+
+def files() -> dict[str, str]:
+    """The files of the archive by their names in it, with their texts."""
+    texts = {}
+    for path in sorted(PACKAGE.rglob("*")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if name == "__init__.py" or name.startswith(tuple(f"{other}/" for other in LEFT_OUT)) or name in LEFT_OUT:
+            continue
+        if path.suffix in (".py", ".js"):
+            text = path.read_text("utf-8")
+            texts[name] = slim(text, public=False) if path.suffix == ".py" else text
+    for name in LEFT_OUT:
+        module = f"weft_core.{name.removesuffix('.py').replace('/', '.')}"
+        message = f"{module} is not in the wheel for pages; the ordinary wheel of weft-core has it"
+        texts[name if name.endswith(".py") else f"{name}/__init__.py"] = _STUB.format(message=message)
+    return texts
+
+
+def _archive() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+        for name, text in files().items():
+            archive.writestr(zipfile.ZipInfo(name), text)  # a constant date
+    return made.getvalue()
+
+
+if __name__ == "__main__":
+    wheel = build(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "dist")
+    print(f"{wheel}: {wheel.stat().st_size:,} bytes")

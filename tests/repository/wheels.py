@@ -1,0 +1,40 @@
+"""What tests of wheels need: the code of a text, and an environment with one wheel in it."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import venv
+import zipfile
+from pathlib import Path
+
+
+def bare_python(home: Path, wheel: Path) -> Path:
+    """The Python of a new environment that holds the wheel and nothing else, not even pip."""
+    venv.create(home, with_pip=False, symlinks=True)
+    python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    asked = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    site = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    return python
+
+
+def run(python: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    return subprocess.run([str(python), *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def code_of(source: str) -> str:
+    """The code and where it begins, without statements that are nothing but text."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        for field in ("body", "orelse", "finalbody"):
+            block = getattr(node, field, None)
+            if isinstance(block, list):
+                block[:] = [n for n in block if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
+        for end in ("end_lineno", "end_col_offset"):  # a block may have ended with text
+            if hasattr(node, end):
+                delattr(node, end)
+    return ast.dump(tree, include_attributes=True)
