@@ -11,7 +11,6 @@ from pathlib import Path
 
 from bench.cases import CASES
 from bench.measure import measure, save, show
-from scripts import page_wheel
 
 ROOT = Path(__file__).resolve().parents[1]
 WHEEL_BYTES_GOAL = 150_000
@@ -19,6 +18,8 @@ WHEEL_BYTES_GOAL = 150_000
 
 def wheel_sizes() -> tuple[int, int]:
     """Bytes of the wheel for pages and of the ordinary one, built anew."""
+    from scripts import page_wheel  # needs the development tools, nothing else here does
+
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, str(ROOT)]
         subprocess.run(command, check=True, capture_output=True)

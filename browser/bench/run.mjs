@@ -1,5 +1,6 @@
 // Durable steps in headless Chromium beside the raw IndexedDB loop, in one session, interleaved, on a profile on disk.
-// Prints medians, spreads and ratios; `--json` prints one JSON document instead.
+// Prints medians and spreads, and the median of the ratios of neighbours: a machine that is shared changes its speed from one
+// second to the next. `--json` prints one JSON document instead.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,9 +10,9 @@ import { root } from "../scripts/paths.mjs";
 import { serve } from "../scripts/serve.mjs";
 import { buildSite, site } from "../scripts/site.mjs";
 
-const ROUNDS = 5;
-const COMMITS = 300;
-const STEPS = 300;
+const ROUNDS = 11;
+const COMMITS = 150;
+const STEPS = 150;
 const RUNS = 100;
 const STEPS_EACH = 10;
 const FLAGS = ["--disable-gpu", "--no-first-run", "--disable-background-networking"];
@@ -27,8 +28,8 @@ async function measure(durability, page) {
   const alone = [];
   for (let round = 0; round < ROUNDS; round++) {
     rows.raw.push((await page.evaluate((o) => raw(o), { durability, commits: COMMITS, puts: 2 })).rate);
-    alone.push(await page.evaluate((o) => startAlone(o), { durability, times: 50 }));
     rows.sequential.push((await page.evaluate((o) => engine(o), { runs: 1, count: STEPS })).rate);
+    alone.push(await page.evaluate((o) => startAlone(o), { durability, times: 50 }));
     const batched = { durability, commits: 20, puts: 2 * RUNS };
     rows.batched.push(RUNS * (await page.evaluate((o) => raw(o), batched)).rate);
     rows.concurrent.push((await page.evaluate((o) => engine(o), { runs: RUNS, count: STEPS_EACH })).rate);
@@ -41,8 +42,8 @@ async function measure(durability, page) {
     start_alone_ms: median(alone),
     raw_ms: 1000 / median(rows.raw),
     ...Object.fromEntries(Object.entries(rows).map(([name, values]) => [name, summary(values)])),
-    sequential_ratio: median(rows.sequential) / median(rows.raw),
-    concurrent_ratio: median(rows.concurrent) / median(rows.batched),
+    sequential_ratio: summary(rows.sequential.map((rate, round) => rate / rows.raw[round])),
+    concurrent_ratio: summary(rows.concurrent.map((rate, round) => rate / rows.batched[round])),
   };
 }
 
@@ -71,13 +72,14 @@ if (process.argv.includes("--json")) {
 } else {
   const rate = ({ median: m, least, most }) =>
     `${Math.round(m).toLocaleString("en")}/s (${Math.round(least)}–${Math.round(most)})`;
+  const ratio = ({ median: m, least, most }) => `${m.toFixed(2)} (${least.toFixed(2)}–${most.toFixed(2)})`;
   for (const r of results) {
     console.log(`IndexedDB, ${r.durability}: page to running engine ${(r.boot_ms / 1000).toFixed(2)} s`);
     console.log(
-      `  one run        ${rate(r.sequential)} steps, raw loop ${rate(r.raw)} commits: ${r.sequential_ratio.toFixed(2)}`,
+      `  one run        ${rate(r.sequential)} steps, raw loop ${rate(r.raw)} commits: ${ratio(r.sequential_ratio)}`,
     );
     console.log(
-      `  ${RUNS} runs       ${rate(r.concurrent)} steps, raw batches ${rate(r.batched)}: ${r.concurrent_ratio.toFixed(2)}`,
+      `  ${RUNS} runs       ${rate(r.concurrent)} steps, raw batches ${rate(r.batched)}: ${ratio(r.concurrent_ratio)}`,
     );
     console.log(
       `  start durable  ${r.start_alone_ms.toFixed(1)} ms without an engine, ${r.start_ms.toFixed(1)} ms beside one at work; ` +

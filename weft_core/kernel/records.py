@@ -34,7 +34,7 @@ OPEN: frozenset[str] = frozenset({"pending", "running", "waiting", "suspended"})
 
 HISTORY_MAX = 100
 """History entries kept for a run; the oldest go first. Stored bytes must not follow the number of steps."""
-HISTORY_CHUNK = 8
+HISTORY_CHUNK = 16
 """Entries of a history row; fewer ride in the row of a fiber."""
 HISTORY_ROWS_MAX = HISTORY_MAX // HISTORY_CHUNK + 2
 """History rows of a run, a ring: HISTORY_MAX entries, one row that is half full, and the one that is overwritten."""
