@@ -55,6 +55,7 @@ function python(value: unknown): string {
   const write = (item: unknown): boolean => {
     if (item === null || item === undefined) return put("None");
     if (typeof item === "boolean") return put(item ? "True" : "False");
+    if (typeof item === "bigint") return put(String(item));
     if (typeof item !== "object") return put(JSON.stringify(item));
     const list = Array.isArray(item);
     if (!put(list ? "[" : "{")) return false;

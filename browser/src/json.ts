@@ -1,6 +1,6 @@
 /**
- * JSON texts whose containers are counted in the order they are written: what `$ref` of the codec means. `JSON.parse` alone
- * does not keep that order, since objects in JavaScript list keys that look like integers first.
+ * JSON texts as the codec means them. `JSON.parse` alone does not keep the order in which containers are written, which
+ * `$ref` counts (objects in JavaScript list keys that look like integers first), nor the digits of integers past 2^53.
  */
 
 /** Where a container stands: in which text, and at which number of it. */
@@ -15,9 +15,12 @@ const REFERENCE = /"\$ref":/;
 const INTEGER_KEY = /"\d+"\s*:/;
 const TOKEN = /"((?:[^"\\]|\\.)*)"(\s*:)?|[{}[\],]/g;
 
-/** `JSON.parse`, remembering the order of the text where that matters. */
+const PERHAPS_LONG = /\d{16}/;
+const STRING_OR_LONG_INTEGER = /"(?:[^"\\]|\\.)*"|(?<=^|[[,:\s])-?\d{16,}(?=$|[\]},\s])/g;
+
+/** `JSON.parse`, remembering the order of the text where that matters; integers past 2^53 become `bigint`s. */
 export function parseJson(text: string): unknown {
-  const value: unknown = JSON.parse(text);
+  const value: unknown = PERHAPS_LONG.test(text) ? parseExact(text) : JSON.parse(text);
   if (REFERENCE.test(text) && INTEGER_KEY.test(text)) {
     const order = written(text, value);
     order.forEach((node, at) => {
@@ -25,6 +28,21 @@ export function parseJson(text: string): unknown {
     });
   }
   return value;
+}
+
+/** Long integers go through `JSON.parse` as strings with a mark that nobody can have written. */
+function parseExact(text: string): unknown {
+  const mark = Array.from(crypto.getRandomValues(new Uint32Array(4)), String).join("-");
+  let found = false;
+  const marked = text.replace(STRING_OR_LONG_INTEGER, (token) => {
+    if (token.startsWith('"') || Number.isSafeInteger(Number(token))) return token;
+    found = true;
+    return `"${mark}${token}"`;
+  });
+  if (!found) return JSON.parse(text);
+  return JSON.parse(marked, (_, item: unknown) =>
+    typeof item === "string" && item.startsWith(mark) ? BigInt(item.slice(mark.length)) : item,
+  );
 }
 
 /** The containers of a parsed value in the order their opening brackets stand, beginning with itself. */

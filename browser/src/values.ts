@@ -29,6 +29,8 @@ function lower(value: unknown, path: string, within: readonly object[]): unknown
     case "number":
       if (Number.isFinite(value)) return value;
       return { $float: Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf" };
+    case "bigint":
+      return lowerInteger(value);
     case "object":
       break;
     default:
@@ -47,6 +49,12 @@ function lower(value: unknown, path: string, within: readonly object[]): unknown
     .filter(([, item]) => item !== undefined)
     .map(([key, item]): [string, unknown] => [key, lower(item, `${path}.${key}`, inside)]);
   return items.some(([key]) => key.startsWith("$")) ? { $dict: items } : fromEntries(items);
+}
+
+/** An integer as it is written: a number where that is exact. */
+export function lowerInteger(value: bigint): unknown {
+  if (Number.isSafeInteger(Number(value))) return Number(value);
+  return { $int: value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}` };
 }
 
 /** `Object.fromEntries`, also for the key `__proto__`. */

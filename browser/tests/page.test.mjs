@@ -2,12 +2,13 @@
 import "fake-indexeddb/auto";
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { load } from "./load.mjs";
+import { load, python } from "./load.mjs";
 
 const { openStore } = await load("store/index.ts");
 const runs = await load("page/runs.ts");
 const { start, send } = await load("page/writes.ts");
 const keys = await load("keys.ts");
+const values = await load("values.ts");
 const { Run } = await load("page/run.ts");
 const { Watch } = await load("page/watch.ts");
 
@@ -141,6 +142,27 @@ test("the history tells completed activities in full", async () => {
   ]);
   const of = [keys.fibers("told"), keys.histories("told")];
   await store.commit({ delete: [keys.run("told")], deleteRange: of.map((prefix) => [prefix, keys.prefixEnd(prefix)]) });
+});
+
+test("a run that exists is used again when a long integer of its input agrees", async () => {
+  const long = 2n ** 70n;
+  await start(store, "order", long, { id: "long" });
+  const stored = python(
+    `from weft_core.resume.values import Registry, ValueCodec
+codec = ValueCodec(Registry())
+print(json.dumps(codec.encode(codec.decode(told))))`,
+    values.encode([[long], {}], "input"),
+  );
+  assert.equal(stored, `[[${long}],{}]`);
+  assert.equal(await start(store, "order", long, { id: "long" }), "long");
+  const row = (await store.get([keys.run("long")])).get(keys.run("long"));
+  const { input, ...others } = JSON.parse(row.value);
+  assert.ok(input);
+  const text = JSON.stringify({ ...others, input: "?" }).replace('"?"', stored); // as an engine writes it
+  await store.commit({ put: { [keys.run("long")]: text } });
+  assert.equal(await start(store, "order", long, { id: "long" }), "long");
+  await assert.rejects(start(store, "order", long + 1n, { id: "long" }), { code: "already_exists" });
+  await store.commit({ delete: [keys.run("long"), keys.ready("long")] });
 });
 
 test("nobody hears of a run after the undo, also of a look that was under way", async () => {

@@ -120,7 +120,7 @@ test("what cannot be stored is refused with the place where it stands", () => {
   for (const [value, place] of [
     [{ a: [1, () => 1] }, "x.a[1]"],
     [{ when: new Date(0) }, "x.when"],
-    [{ n: 10n }, "x.n"],
+    [{ n: Symbol("n") }, "x.n"],
     [ring, "x.next.back refers to what it is in"],
   ]) {
     assert.throws(
@@ -128,6 +128,40 @@ test("what cannot be stored is refused with the place where it stands", () => {
       (error) => error.code === "checkpoint" && error.message.includes(place),
     );
   }
+});
+
+test("integers keep their digits both ways", () => {
+  const { decode, encode, parseJson } = values;
+  const whole = [0n, 5n, -7n, 2n ** 53n - 1n, 2n ** 53n, -(2n ** 53n) - 1n, 2n ** 64n, -(10n ** 40n), 2n ** 9_000n];
+  const texts = whole.map((n) => encode({ n, near: [n, "1234567890123456789"] }, "x"));
+  const written = python(
+    `from weft_core.resume.values import Registry, ValueCodec
+codec = ValueCodec(Registry())
+values = [codec.decode(text) for text in told]
+assert all(value["n"] == value["near"][0] and type(value["n"]) is int for value in values)
+print(json.dumps([[codec.encode(value), hex(value["n"])] for value in values]))`,
+    texts,
+  );
+  for (const [i, [text, hex]] of written.entries()) {
+    const n = hex.startsWith("-") ? -BigInt(hex.slice(1)) : BigInt(hex);
+    assert.equal(n, whole[i]);
+    const exact = Number.isSafeInteger(Number(n)) ? Number(n) : n;
+    assert.deepEqual(decode(parseJson(text)), { n: exact, near: [exact, "1234567890123456789"] });
+    assert.deepEqual(decode(parseJson(texts[i])), decode(parseJson(text)));
+  }
+  const spaced =
+    '[ 12345678901234567890 ,{"a":"[1234567890123456789]", "b" : -12345678901234567890\n},0.1234567890123456,1e22]';
+  assert.deepEqual(parseJson(spaced), [
+    12345678901234567890n,
+    { a: "[1234567890123456789]", b: -12345678901234567890n },
+    0.1234567890123456,
+    1e22,
+  ]);
+  assert.equal(parseJson("12345678901234567890"), 12345678901234567890n);
+  const shared = '[{"10":[12345678901234567890],"2":{"$ref":1}},12345678901234567891]';
+  const [first, last] = decode(parseJson(shared));
+  assert.deepEqual(first["10"], [12345678901234567890n]);
+  assert.equal(last, 12345678901234567891n);
 });
 
 test("shared and cyclic parts come back shared, also where keys look like integers", async () => {

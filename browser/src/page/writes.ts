@@ -13,7 +13,7 @@ import {
   text,
 } from "../records.js";
 import type { Store } from "../store/index.js";
-import { encode } from "../values.js";
+import { encode, lowerInteger, parseJson } from "../values.js";
 import { existing, existingKey } from "./runs.js";
 
 /** How often a call is made again when others write to the same run at the same moment. */
@@ -101,7 +101,7 @@ function replaces(found: RunRecord, workflow: string, input: string, ifExists: s
     const message = `run ${found.id} exists and is a run of ${found.workflow}, not ${workflow}; give another id`;
     throw new WeftError("already_exists", message);
   }
-  if (canonical(found.input) !== canonical(JSON.parse(input))) {
+  if (canonical(found.input) !== canonical(parseJson(input))) {
     throw new WeftError("already_exists", `run ${found.id} exists with another input; give another id`);
   }
   return false;
@@ -160,11 +160,11 @@ async function committed(store: Store, batch: Parameters<Store["commit"]>[0]): P
 
 /** JSON with sorted keys, to compare values. */
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, item: unknown) =>
-    typeof item === "object" && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
+  return JSON.stringify(value, (_, item: unknown) => {
+    if (typeof item === "bigint") return lowerInteger(item);
+    if (typeof item !== "object" || item === null || Array.isArray(item)) return item;
+    return Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
 }
 
 function newId(): string {
