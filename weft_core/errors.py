@@ -114,6 +114,12 @@ class LimitExceeded(DecodeError):
         self.actual = actual
 
 
+class InterpreterDied(WeftError):
+    """The interpreter itself died while it moved this run, twice. The run stays suspended and intact."""
+
+    code = "interpreter_died"
+
+
 class CodeChanged(WeftError):
     """A run waits in code whose digest is not the one this app has. The run stays suspended and intact."""
 

@@ -29,6 +29,10 @@ export type ToWorker =
       readonly packages: readonly string[];
       /** Names of the activities that the page carries out. */
       readonly activities: readonly string[];
+      /** Runs that moved when the Python before this one died, each perhaps the reason. */
+      readonly suspects: readonly string[];
+      /** Runs that Python died with although they moved alone, and how it died. */
+      readonly guilty: readonly (readonly [runId: string, lastWords: string])[];
       /** The folder with Pyodide and the standard library zip, ending in `/`. */
       readonly assets: string;
     }
@@ -49,7 +53,8 @@ export type ToWorker =
 
 /** What a worker tells its page. */
 export type ToPage =
-  | ({ readonly type: "engine" } & EngineState)
+  /** `moving`: Python died, and these runs were about to move or moved. */
+  | ({ readonly type: "engine"; readonly moving?: readonly string[] } & EngineState)
   /** Carry out an activity. `args` is JSON text of the positional arguments. */
   | {
       readonly type: "call";

@@ -28,6 +28,35 @@ def test_a_late_answer_of_a_killed_worker_is_no_answer_to_the_next(browser: Brow
     assert page.evaluate("it.run('late').result()") == "held late"
 
 
+def test_a_run_that_kills_python_is_parked_and_the_others_go_on(browser: Browser) -> None:
+    page = browser.page()
+    open_weft(page)
+    page.evaluate("it.ready")
+    page.evaluate(
+        "it.engine.on('change', ({ phase, message }) => (window.told ??= []).push(`${phase}: ${message}`)); 0"
+    )
+    page.evaluate("""Promise.all([
+        it.start('greet', 'Ada', { id: 'innocent' }),
+        it.start('deadly', undefined, { id: 'deadly' }),
+        it.start('greet', 'Bob', { id: 'another' }),
+    ])""")
+    said = page.evaluate(f"it.run('deadly').result().catch({FAILURE})")
+    assert said.startswith("RunFailed run_failed: run deadly is parked") and "Python itself died twice" in said
+    assert page.evaluate("it.run('deadly').inspect().then(({ status, problem }) => [status, problem.code])") == [
+        "suspended",
+        "interpreter_died",
+    ]
+    page.wait_for_function("it.engine.view.phase === 'serving'")
+    boots = "told.filter((text) => text === 'booting: starting Python').length"
+    assert page.evaluate(boots) == 2  # it died with the others, and then alone
+    for run, greeting in (("innocent", "Hello, Ada!"), ("another", "Hello, Bob!")):
+        page.evaluate(f"it.run('{run}').signal('word', 'Hello')")
+        assert page.evaluate(f"it.run('{run}').result()") == greeting
+    page.evaluate("it.run('deadly').terminate('enough')")
+    assert page.evaluate(f"it.run('deadly').result().catch({FAILURE})").startswith("RunFailed run_terminated")
+    assert page.evaluate(boots) == 2
+
+
 def test_an_engine_whose_database_was_deleted_ends_and_another_tab_goes_on(browser: Browser) -> None:
     leader = browser.page()
     open_weft(leader)

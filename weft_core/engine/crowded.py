@@ -8,7 +8,6 @@ before. When several in a row do not fit, it is the store that is full, for all.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from weft_core.engine.attempts import Attempts, Facts
@@ -70,9 +69,9 @@ class Crowded:
         """The run to try by itself, if there is one."""
         return next(iter(self._alone), None)
 
-    def refused_together(self, run_ids: Iterable[str]) -> None:
-        """The commits of these runs did not fit together."""
-        self._alone |= dict.fromkeys(run_ids)
+    def try_alone(self, run_id: str) -> None:
+        """It was one of several whose commits did not fit together."""
+        self._alone[run_id] = None
 
     def refused(self, run_id: str, ready_version: int, error: Exception, now: int) -> bool:
         """This run does not fit by itself: it is set aside. False: nothing fits any more."""

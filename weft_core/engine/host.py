@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ class Host:
     """The ordinary host: wall clock, asyncio, threads where the platform has them."""
 
     threads = sys.platform != "emscripten"
+    entering: Callable[[Iterable[str]], None] | None = None
+    """Told which runs are about to move, where somebody outlives this interpreter: the page around an engine worker."""
     _executor: ThreadPoolExecutor | None = None
 
     def now_ms(self) -> int:

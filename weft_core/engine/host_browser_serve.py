@@ -11,12 +11,14 @@ import importlib
 import json
 import sys
 import traceback
+from collections.abc import Iterable
 from typing import Any
 
 from weft_core.engine.activities import activity_info
 from weft_core.engine.engine import Engine
 from weft_core.engine.host_browser import PumpedLoop, run
-from weft_core.errors import ActivityError, DeclarationError
+from weft_core.errors import ActivityError, DeclarationError, InterpreterDied, WeftError
+from weft_core.kernel.records import CLOSED
 from weft_core.model.app import App
 
 
@@ -67,6 +69,9 @@ class Door:
         else:
             future.set_result(text or "null")
 
+    def _entering(self, run_ids: Iterable[str]) -> None:
+        self.page.entering(json.dumps([*run_ids]))
+
     def activity(self, name: str) -> Any:
         """An activity that the page carries out."""
 
@@ -90,13 +95,23 @@ class Door:
         call_page.__name__ = name
         return call_page
 
-    async def main(self, url: str, spec: str, activities: list[str]) -> None:
-        """Load the app, open the engine, and advance runs until closed."""
+    async def main(
+        self, url: str, spec: str, activities: list[str], suspects: list[str], guilty: list[tuple[str, str]]
+    ) -> None:
+        """Load the app, open the engine, and advance runs until closed.
+
+        The interpreter before this one died when the `suspects` moved; with each of the `guilty` alone, in the words given.
+        """
         app = load_app(spec)
         self.page.state("booting", f"opening {url}")
         self.engine = engine = await Engine.open(url, app, wait=True)
         for name in activities:
             engine.activities[name] = self.activity(name)
+        engine.host.entering = self._entering
+        for run_id, last_words in guilty:
+            await _park(engine, run_id, last_words)
+        assert engine._pump is not None
+        engine._pump.suspect(suspects)
         async with engine:
             self.page.state("serving", f"advancing runs of {spec}")
             served = asyncio.ensure_future(engine.serve())
@@ -106,6 +121,22 @@ class Door:
             if served.done():
                 served.result()
             served.cancel()
+
+
+async def _park(engine: Engine, run_id: str, last_words: str) -> None:
+    try:
+        if (await engine.handle(run_id).info()).status in CLOSED:
+            return
+    except WeftError:
+        return  # gone, or it cannot be read: then it is parked for that
+    assert engine._pump is not None
+    await engine._pump.parking.park(
+        run_id,
+        InterpreterDied(
+            f"Python itself died twice while it moved this run: {last_words}. Data nested thousands deep and recursion in "
+            "C do that. Change the code and resume the run, or terminate it"
+        ),
+    )
 
 
 def load_app(spec: str) -> App:
@@ -128,7 +159,8 @@ def load_app(spec: str) -> App:
 def serve(page: Any, options: str) -> Door:
     """Start an engine and return at once; `page.state` hears how it goes. `options` is JSON.
 
-    {"url": "indexeddb:name?durability=…", "app": "module:app", "folder": "/app", "activities": ["name", …]}
+    {"url": "indexeddb:name?durability=…", "app": "module:app", "folder": "/app", "activities": ["name", …],
+     "suspects": ["run", …], "guilty": [["run", "how Python died"], …]}
     """
     told = json.loads(options)
     sys.path.insert(0, told["folder"])
@@ -144,5 +176,6 @@ def serve(page: Any, options: str) -> Door:
             page.state("failed", f"{type(error).__name__}: {error}")
         loop.close()
 
-    door.task = run(door.main(told["url"], told["app"], told["activities"]), on_end=ended, loop=loop)
+    main = door.main(told["url"], told["app"], told["activities"], told["suspects"], told["guilty"])
+    door.task = run(main, on_end=ended, loop=loop)
     return door

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Set
 from contextlib import suppress
 from itertools import islice
 
 from weft_core.engine.activities import Activities
 from weft_core.engine.agenda import Agenda
+from weft_core.engine.arrivals import NOBODY, Arrivals
 from weft_core.engine.attempts import Attempts
 from weft_core.engine.crowded import Crowded
 from weft_core.engine.host import Host
-from weft_core.engine.loader import Loaded, refresh_inbox
+from weft_core.engine.loader import Loaded
 from weft_core.engine.parking import Parking
 from weft_core.engine.residents import Residents
 from weft_core.engine.submissions import Submission, Submissions
-from weft_core.engine.turns import NO_FACTS, Turns, engine_failed
+from weft_core.engine.turns import NO_FACTS, Turns
 from weft_core.engine.waiters import Waiters
 from weft_core.errors import Conflict, StoreError, StoreFull, StoreOwned, StoreUnavailable, UnknownActivity, WeftError
 from weft_core.kernel.changes import Changes
@@ -31,10 +32,9 @@ from weft_core.kernel.step import stepped
 from weft_core.kernel.waits import ActivityWait
 from weft_core.kernel.writing import committed
 from weft_core.model.app import App
-from weft_core.store.port import Batch, Row, Store
+from weft_core.store.port import Batch, Store
 
 log = logging.getLogger("weft")
-_NOBODY: frozenset[str] = frozenset()
 
 ROUND_RUNS_MAX = 2_000
 """Runs one round advances; more wait for the next, so that a commit stays small enough to be quick."""
@@ -77,6 +77,7 @@ class Pump:
         self._waiters = Waiters()
         self._crowded = Crowded(self._attempts)
         self._agenda = Agenda(store, self._runs, self.parking, self._crowded)
+        self._arrivals = Arrivals(store, self._runs, self._agenda, self.parking, self._waiters, self._park)
         self._disarm: Callable[[], None] | None = None
         self._closing = False
         self._finish = False
@@ -96,6 +97,12 @@ class Pump:
         """Something was committed for this run by this process."""
         self._agenda.todo[run_id] = True
         self._wake.set()
+
+    def suspect(self, run_ids: Iterable[str]) -> None:
+        """Python died when these moved together: each moves by itself first."""
+        for run_id in run_ids:
+            self._agenda.todo[run_id] = True
+            self._crowded.try_alone(run_id)
 
     def clock_changed(self) -> None:
         """Time has moved by more than passing: look at the timers."""
@@ -257,19 +264,25 @@ class Pump:
         elif todo:
             others = islice((run_id for run_id in todo if run_id not in taken), ROUND_RUNS_MAX - len(taken))
             work = taken | dict.fromkeys(others, NO_FACTS)
+        entering = self.host.entering
+        if entering is not None:
+            entering(work)
         turns = Turns(self.store, self._runs, self._submissions, self._commit, self.owner_version)
         try:
-            brought: Set[str] = _NOBODY
+            brought: Set[str] = NOBODY
             if not work.keys() <= resident.keys():
-                brought = await self._bring_all(work)
+                brought = await self._arrivals.bring_all(work)
             for run_id, facts in work.items():
                 loaded = resident.get(run_id)
                 if loaded is None or run_id in todo:
-                    loaded = await self._look(run_id, loaded, brought)
+                    loaded = await self._arrivals.look(run_id, loaded, brought)
                     if loaded is None:
                         continue
                 turns.move(loaded, facts, now)
-            for start in self._submissions.take_starts(ROUND_RUNS_MAX if alone is None else 0):
+            starts = self._submissions.take_starts(ROUND_RUNS_MAX if alone is None else 0)
+            if starts and entering is not None:
+                entering([*work, *(start.run_id for start in starts)])
+            for start in starts:
                 turns.begin(start, now)
             number = await turns.commit(now)
             self._after_commit(turns.made, number, turns.problems)
@@ -288,53 +301,13 @@ class Pump:
             if not isinstance(error, StoreFull) or count == 0:
                 raise
             if count > 1:
-                self._crowded.refused_together(moved)
+                for run_id in moved:
+                    self._crowded.try_alone(run_id)
                 return
             for run_id, version in moved.items():
                 if not self._crowded.refused(run_id, version, error, now):
                     raise
                 todo.pop(run_id)
-
-    async def _bring_all(self, run_ids: Iterable[str]) -> Set[str]:
-        """Bring those that are not in memory at once. Gives which."""
-        away = {run_id for run_id in run_ids if run_id not in self._runs}
-        if len(away) < 2:
-            return _NOBODY
-        rows = await self._runs.read(away)
-        ended = await asyncio.gather(*(self._bring(run_id, None, rows) for run_id in away), return_exceptions=True)
-        for outcome in ended:
-            if isinstance(outcome, BaseException):
-                raise outcome
-        return away
-
-    async def _look(self, run_id: str, loaded: Loaded | None, brought: Set[str]) -> Loaded | None:
-        """The run with what clients wrote to it, None when there is nothing to advance."""
-        inbox = self._agenda.todo.pop(run_id, False)
-        if run_id in brought or (loaded is not None and not inbox):
-            return loaded
-        return await self._bring(run_id, loaded)
-
-    async def _bring(self, run_id: str, loaded: Loaded | None, rows: Mapping[str, Row] | None = None) -> Loaded | None:
-        """A run with its inbox read, `loaded` again or from the store; None when there is nothing to advance."""
-        try:
-            if loaded is not None:
-                await refresh_inbox(self.store, loaded)
-                return loaded
-            loaded = await self._runs.bring(run_id, rows)
-        except StoreError:
-            raise
-        except Exception as error:
-            await self._park(run_id, engine_failed(run_id, error))
-            return None
-        if loaded is None:
-            await self.parking.clear_ready(run_id)
-            self._waiters.tell_closed(run_id)
-            return None
-        self.parking.leave(run_id)
-        start_at = loaded.machine.record.start_at
-        if start_at is not None:
-            self._agenda.expect(start_at)  # a client has set this timer
-        return loaded
 
     async def _commit(self, batch: Batch) -> int:
         self._committing = True  # see `hint`

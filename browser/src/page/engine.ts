@@ -52,6 +52,9 @@ export class Engine {
   #other: EngineState | undefined;
   #replacements = 0;
   #servingSince = 0;
+  /** Runs that moved when Python died last; those it died with alone, and how. */
+  #suspects: readonly string[] = [];
+  readonly #guilty = new Map<string, string>();
   #closing: Promise<void> | undefined;
   #closed: (() => void) | undefined;
   /** The leader whose end is waited for. */
@@ -129,7 +132,15 @@ export class Engine {
     };
     const { activities, ...rest } = this.#options;
     this.#id = crypto.getRandomValues(new Uint32Array(4)).join("-");
-    this.#say({ type: "open", protocol: PROTOCOL_VERSION, id: this.#id, ...rest, activities: Object.keys(activities) });
+    this.#say({
+      type: "open",
+      protocol: PROTOCOL_VERSION,
+      id: this.#id,
+      ...rest,
+      activities: Object.keys(activities),
+      suspects: this.#suspects,
+      guilty: [...this.#guilty],
+    });
   }
 
   /** End this tab's worker at once, in the middle of whatever it does: what is committed is all that is left. */
@@ -202,6 +213,8 @@ export class Engine {
         this.#own = { phase: message.phase, message: message.message };
         if (message.phase === "serving") this.#servingSince = Date.now();
         if (message.phase === "booting") this.#other = undefined;
+        if (message.phase === "failed")
+          this.#accuse(message.moving ?? [], message.message.replace("Python died: ", ""));
         if (message.phase === "closed" || message.phase === "failed") this.#ended(this.#own, true);
         else this.#tell();
         return;
@@ -214,6 +227,13 @@ export class Engine {
       default:
         message satisfies never;
     }
+  }
+
+  /** A run with which Python dies again, although it moves alone, is the reason; the next worker leaves it alone. */
+  #accuse(moving: readonly string[], lastWords: string): void {
+    const [only] = moving;
+    if (only !== undefined && moving.length === 1 && this.#suspects.includes(only)) this.#guilty.set(only, lastWords);
+    this.#suspects = moving.filter((id) => !this.#guilty.has(id));
   }
 
   #ended(state: EngineState, replace = false): void {

@@ -34,6 +34,8 @@ const post = (message: ToPage): void => self.postMessage(message);
 let door: Door | undefined;
 const giveUp = new AbortController();
 
+type SetState = (state: EngineState, moving?: readonly string[]) => void;
+
 self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
   const message = event.data;
   switch (message.type) {
@@ -78,8 +80,8 @@ async function open(options: Open): Promise<void> {
   }
 }
 
-function tell(state: EngineState): void {
-  post({ type: "engine", ...state });
+function tell(state: EngineState, moving: readonly string[] = []): void {
+  post({ type: "engine", ...state, moving });
 }
 
 /** Hold the lock for as long as the engine runs. */
@@ -87,9 +89,9 @@ async function lead(options: Open): Promise<void> {
   const channel = new BroadcastChannel(engineChannel(options.database));
   let current: EngineState = { phase: "booting", message: "starting Python" };
   const announce = () => channel.postMessage({ type: "leader", id: options.id, ...current } satisfies Announcement);
-  const set = (state: EngineState) => {
+  const set: SetState = (state, moving) => {
     current = state;
-    tell(state);
+    tell(state, moving);
     announce();
   };
   channel.onmessage = (event: MessageEvent<Announcement>) => {
@@ -109,14 +111,18 @@ async function lead(options: Open): Promise<void> {
 }
 
 /** Resolves when the engine has ended, in whatever way. */
-function serve(python: PyodideAPI, options: Open, set: (state: EngineState) => void): Promise<void> {
+function serve(python: PyodideAPI, options: Open, set: SetState): Promise<void> {
   return new Promise((resolve) => {
+    let entered = "[]";
     const page = {
-      state(phase: EngineState["phase"], message: string) {
-        set({ phase, message });
+      state(phase: EngineState["phase"], message: string, moving?: readonly string[]) {
+        set({ phase, message }, moving);
         if (phase !== "closed" && phase !== "failed") return;
         door = undefined;
         resolve();
+      },
+      entering(runIds: string) {
+        entered = runIds;
       },
       call(call: number, activity: string, args: string, runId: string, key: string, attempt: number) {
         post({ type: "call", call, activity, args, runId, key, attempt });
@@ -126,7 +132,7 @@ function serve(python: PyodideAPI, options: Open, set: (state: EngineState) => v
       },
     };
     installBridge();
-    onFatal(python, (message) => page.state("failed", `Python died: ${message}`));
+    onFatal(python, (message) => page.state("failed", `Python died: ${message}`, JSON.parse(entered)));
     const start = python.runPython("from weft_core.engine.host_browser_serve import serve\nserve");
     door = start(
       page,
@@ -135,6 +141,8 @@ function serve(python: PyodideAPI, options: Open, set: (state: EngineState) => v
         app: options.app,
         folder: APP_FOLDER,
         activities: options.activities,
+        suspects: options.suspects,
+        guilty: options.guilty,
       }),
     );
   });

@@ -52,6 +52,15 @@ async def greet(ctx: Context, name: str) -> str:
 
 
 @app.workflow
+async def deadly(ctx: Context) -> list[Any]:
+    """Make something that Pyodide dies of: freeing it recurses a hundred thousand times, in C."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    return deep
+
+
+@app.workflow
 async def loud(ctx: Context, text: str) -> str:
     """Call an activity of the page."""
     result: str = await ctx.run("shout", text)
