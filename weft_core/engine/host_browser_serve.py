@@ -33,6 +33,7 @@ class Door:
         self._stop = asyncio.Event()
         self._calls: dict[int, asyncio.Future[str]] = {}
         self._call_count = 0
+        self._moving: list[str] = []
 
     def wake(self) -> None:
         """Look at the store and the clock: something may have changed while timers slept."""
@@ -70,7 +71,10 @@ class Door:
             future.set_result(text or "null")
 
     def _entering(self, run_ids: Iterable[str]) -> None:
-        self.page.entering(json.dumps([*run_ids]))
+        moving = [*run_ids]
+        if moving != self._moving:  # a run that moves alone is told once, not at each step
+            self._moving = moving
+            self.page.entering(json.dumps(moving))
 
     def activity(self, name: str) -> Any:
         """An activity that the page carries out."""
