@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
-from weft_core.engine import pump, rows, turns
+from weft_core.engine import arrivals, rows, turns
 from weft_core.engine.turns import Turns
 from weft_core.store import keys
 from weft_core.store.port import Batch
@@ -62,7 +62,7 @@ def signal_consumed_before_the_frame() -> Iterator[None]:
             await store.commit(batch)
 
     with ExitStack() as patched:
-        for module in (loader, pump, turns):
+        for module in (loader, arrivals, turns):
             patched.enter_context(mock.patch.object(module, "refresh_inbox", eager))
         yield
 
