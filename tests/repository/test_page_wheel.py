@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import textwrap
 import zipfile
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from scripts import page_wheel
 from tests.repository.files import PACKAGE, modules
-from tests.repository.wheels import bare_python, code_of, run
+from tests.repository.wheels import SHOP, bare_python, code_of, run
 
 WHEEL_BYTES_MAX = 150_000
 """What a page should have to fetch at most."""
@@ -64,30 +63,16 @@ def test_the_same_sources_give_the_same_bytes(wheel: Path, tmp_path: Path) -> No
 
 
 def test_every_module_of_it_imports_and_a_workflow_runs(bare: Path, tmp_path: Path) -> None:
-    (tmp_path / "shop.py").write_text(
-        textwrap.dedent("""
-        import importlib, pkgutil, sys
-        import weft_core
-        from weft_core import App, Context, run_sync
-
-        app = App("shop")
-
-        @app.activity
-        async def double(n: int) -> int:
-            return 2 * n
-
-        @app.workflow
-        async def checkout(ctx: Context, n: int) -> int:
-            return await ctx.run(double, n)
-
-        print(run_sync(app, checkout, 21))
-        elsewhere = ("weft_core.store.sqlite", "weft_core.doctor", "weft_core.testing", "weft_core.cli")
-        for module in pkgutil.walk_packages(weft_core.__path__, "weft_core.", onerror=lambda name: None):
-            if not module.name.startswith((*elsewhere, "weft_core.engine.host_browser")):
-                importlib.import_module(module.name)
-        print(len([name for name in sys.modules if name.startswith("weft_core")]) > 60)
-        """)
-    )
+    more = """
+import importlib, pkgutil, sys
+import weft_core
+elsewhere = ("weft_core.store.sqlite", "weft_core.doctor", "weft_core.testing", "weft_core.cli")
+for module in pkgutil.walk_packages(weft_core.__path__, "weft_core.", onerror=lambda name: None):
+    if not module.name.startswith((*elsewhere, "weft_core.engine.host_browser")):
+        importlib.import_module(module.name)
+print(len([name for name in sys.modules if name.startswith("weft_core")]) > 60)
+"""
+    (tmp_path / "shop.py").write_text(SHOP + more)
     done = run(bare, "shop.py", cwd=tmp_path)
     assert (done.returncode, done.stdout.split()) == (0, ["42", "True"]), done.stderr
 

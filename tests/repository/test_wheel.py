@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.repository.files import PACKAGE, ROOT, modules
-from tests.repository.wheels import bare_python, code_of, run
+from tests.repository.wheels import SHOP, bare_python, code_of, run
 
 WHEEL_BYTES_MAX = 245_000
 """It must not grow unnoticed."""
@@ -109,24 +109,7 @@ def test_help_is_there_for_everything_that_can_be_imported_from_the_top(bare: Pa
 
 
 def test_a_workflow_runs_in_a_bare_environment(bare: Path, tmp_path: Path) -> None:
-    (tmp_path / "shop.py").write_text(
-        textwrap.dedent("""
-        from weft_core import App, Context, run_sync
-
-        app = App("shop")
-
-        @app.activity
-        async def double(n: int) -> int:
-            return 2 * n
-
-        @app.workflow
-        async def checkout(ctx: Context, n: int) -> int:
-            return await ctx.run(double, n)
-
-        if __name__ == "__main__":
-            print(run_sync(app, checkout, 21))
-        """)
-    )
+    (tmp_path / "shop.py").write_text(SHOP)
     done = run(bare, "shop.py", cwd=tmp_path)
     assert (done.returncode, done.stdout.strip()) == (0, "42"), done.stderr
     code = "import sys; from weft_core.cli import main; sys.exit(main())"

@@ -9,6 +9,23 @@ import venv
 import zipfile
 from pathlib import Path
 
+SHOP = """\
+from weft_core import App, Context, run_sync
+
+app = App("shop")
+
+@app.activity
+async def double(n: int) -> int:
+    return 2 * n
+
+@app.workflow
+async def checkout(ctx: Context, n: int) -> int:
+    return await ctx.run(double, n)
+
+if __name__ == "__main__":
+    print(run_sync(app, checkout, 21))
+"""
+
 
 def bare_python(home: Path, wheel: Path) -> Path:
     """The Python of a new environment that holds the wheel and nothing else, not even pip."""

@@ -125,13 +125,9 @@ class Attempts:
 
     def reported(self, attempt: Attempt) -> None:
         """An attempt has ended, with its `ok` and `text`."""
-        run_id, facts = attempt.run_id, self.facts
-        if run_id in self._under_way:
+        if attempt.run_id in self._under_way:
             self._forget(attempt)
-        if run_id in facts or not facts:
-            self._add(run_id, attempt)
-        else:
-            facts[run_id] = attempt
+        self._add(attempt.run_id, attempt)
 
     def beaten(self, attempt: Attempt, details: str) -> None:
         """An attempt is alive and says how far it is."""

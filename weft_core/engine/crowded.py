@@ -70,7 +70,7 @@ class Crowded:
         return next(iter(self._alone), None)
 
     def try_alone(self, run_id: str) -> None:
-        """It was one of several whose commits did not fit together."""
+        """It was one of several whose commits did not fit together, or with which Python died: its next turn is its own."""
         self._alone[run_id] = None
 
     def refused(self, run_id: str, ready_version: int, error: Exception, now: int) -> bool:

@@ -137,7 +137,7 @@ async def _park(engine: Engine, run_id: str, last_words: str) -> None:
     await engine._pump.parking.park(
         run_id,
         InterpreterDied(
-            f"Python itself died twice while it moved this run: {last_words}. Data nested thousands deep and recursion in "
+            f"Python itself died twice while it moved this run ({last_words}). Data nested thousands deep and recursion in "
             "C do that. Change the code and resume the run, or terminate it"
         ),
     )

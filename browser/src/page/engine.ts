@@ -213,8 +213,7 @@ export class Engine {
         this.#own = { phase: message.phase, message: message.message };
         if (message.phase === "serving") this.#servingSince = Date.now();
         if (message.phase === "booting") this.#other = undefined;
-        if (message.phase === "failed")
-          this.#accuse(message.moving ?? [], message.message.replace("Python died: ", ""));
+        if (message.phase === "failed") this.#accuse(message.moving ?? [], message.message);
         if (message.phase === "closed" || message.phase === "failed") this.#ended(this.#own, true);
         else this.#tell();
         return;
