@@ -1,4 +1,4 @@
-"""The wheel without what only readers of the repository need: comments, and docstrings that are nobody's interface.
+"""The wheel without what only readers of the repository need: lines of comment, docstrings that are nobody's interface.
 
 Every line stays where it is, so tracebacks and `inspect` say the same as in the repository; docstrings of public names stay
 for `help()` and editors. The code itself is the same: `tests/repository/test_wheel.py` compares the two.
@@ -68,7 +68,7 @@ class SlimWheel(BuildHookInterface[Any]):
 
 
 def slim(source: str, *, public: bool) -> str:
-    """The source without comments and without docstrings (but those of `public` names), line by line where it was."""
+    """The source without lines of comment and without docstrings (but those of `public` names), line by line where it was."""
     lines = source.split("\n")
     for node in ast.walk(ast.parse(source)):
         body = getattr(node, "body", None)
@@ -85,7 +85,8 @@ def slim(source: str, *, public: bool) -> str:
     for token in tokenize.generate_tokens(io.StringIO("\n".join(lines)).readline):
         if token.type == tokenize.COMMENT:
             line, column = token.start
-            lines[line - 1] = lines[line - 1][:column].rstrip()
+            if not lines[line - 1][:column].strip():
+                lines[line - 1] = ""  # beside code they stay: stored tracebacks quote lines
     return "\n".join(lines)
 
 

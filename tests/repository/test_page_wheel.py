@@ -10,7 +10,7 @@ import pytest
 
 from scripts import page_wheel
 from tests.repository.files import PACKAGE, modules
-from tests.repository.wheels import SHOP, bare_python, code_of, run
+from tests.repository.wheels import SHOP, bare_python, code_of, quoted_of, run
 
 WHEEL_BYTES_MAX = 150_000
 """What a page should have to fetch at most."""
@@ -51,7 +51,9 @@ def test_it_holds_the_code_of_the_repository_line_by_line_but_for_what_no_page_c
         if any(name == other or name.startswith(f"{other}/") for other in page_wheel.LEFT_OUT):
             left_out.append(name)
         else:
-            assert code_of(texts.pop(name)) == code_of(path.read_text("utf-8")), name
+            here, there = path.read_text("utf-8"), texts.pop(name)
+            assert code_of(there) == code_of(here), name
+            assert quoted_of(there) == quoted_of(here), name
     assert {"cli/__init__.py", "doctor.py", "store/sqlite.py", "testing/__init__.py"} <= set(left_out)
     assert texts.pop("store/indexeddb_bridge.js") == (PACKAGE / "store/indexeddb_bridge.js").read_text("utf-8")
     assert texts.keys() <= set(left_out)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import venv
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
 
 SHOP = """\
 from weft_core import App, Context, run_sync
@@ -55,3 +58,21 @@ def code_of(source: str) -> str:
             if hasattr(node, end):
                 delattr(node, end)
     return ast.dump(tree, include_attributes=True)
+
+
+def quoted_of(source: str) -> dict[int, str]:
+    """The lines that a traceback can quote, by their numbers: an error may be stored with lines of Weft itself."""
+    lines = source.splitlines()
+    numbers = {line for code in _codes(compile(source, "module", "exec")) for *_, line in code.co_lines() if line}
+    # A module's or class's own text is an instruction, too, that never fails.
+    return {line: lines[line - 1] for line in numbers if not _TEXT.match(lines[line - 1])}
+
+
+_TEXT = re.compile(r'\s*(""".*|\.\.\.)?$')
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
