@@ -9,6 +9,7 @@ from unittest import mock
 
 from weft_core.engine import arrivals, rows, turns
 from weft_core.engine.turns import Turns
+from weft_core.kernel.changes import Changes
 from weft_core.store import keys
 from weft_core.store.port import Batch
 
@@ -21,7 +22,7 @@ def result_and_frame_in_two_commits() -> Iterator[None]:
     async def split(self: Turns, now: int) -> int:
         first = Batch(expect={keys.OWNER: self._owner_version})
         for loaded in self.made:
-            if isinstance(loaded.turn, str):
+            if not isinstance(loaded.turn, Changes):
                 continue
             for fiber_id, row in loaded.turn.fibers.items():
                 if row is None:

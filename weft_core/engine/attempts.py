@@ -70,7 +70,10 @@ class Attempts:
                 current.abort()
         if run_id in self.facts and self._has_ended(run_id, fiber_id, wait):
             return  # while the run was being read again
-        attempt = Attempt(run_id, fiber_id, wait, self.activities[wait.activity], self)
+        activity = wait.target
+        if activity is None or wait.attempt > 1:  # since then another may have been registered
+            activity = self.activities[wait.activity]
+        attempt = Attempt(run_id, fiber_id, wait, activity, self)
         attempt.start(loop)
         if not attempt.reported:  # else it was over at once
             self._under_way.setdefault(run_id, {})[fiber_id] = attempt
@@ -125,9 +128,13 @@ class Attempts:
 
     def reported(self, attempt: Attempt) -> None:
         """An attempt has ended, with its `ok` and `text`."""
-        if attempt.run_id in self._under_way:
+        run_id, facts = attempt.run_id, self.facts
+        if run_id in self._under_way:
             self._forget(attempt)
-        self._add(attempt.run_id, attempt)
+        if facts and run_id not in facts:
+            facts[run_id] = attempt
+        else:
+            self._add(run_id, attempt)
 
     def beaten(self, attempt: Attempt, details: str) -> None:
         """An attempt is alive and says how far it is."""

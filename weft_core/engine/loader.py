@@ -10,6 +10,7 @@ from weft_core.engine.rows import RunKeys
 from weft_core.engine.submissions import Submission
 from weft_core.errors import CodeChanged, DecodeError
 from weft_core.kernel.changes import Changes
+from weft_core.kernel.fibers import Fiber
 from weft_core.kernel.machine import Machine
 from weft_core.kernel.records import InboxRow, RunRecord, dump, parse
 from weft_core.model.app import Activity, App
@@ -20,7 +21,7 @@ from weft_core.store.port import Batch, Row, Store
 class Loaded:
     """A run in memory, with the versions of the rows that clients write too.
 
-    `turn` is what it wants written in this round: all its changes, or the id of the one fiber that made a plain step.
+    `turn` is what it wants written in this round: all its changes, or the one fiber that made a plain step.
     `start` is the client's batch that starts it, while that is to be committed with the first turn.
     """
 
@@ -31,7 +32,7 @@ class Loaded:
         self.keys = keys
         self.ready_version = ready_version
         self.seq_version = 0
-        self.turn: Changes | str | None = None
+        self.turn: Changes | Fiber | None = None
         self.start: Submission | None = None
 
 

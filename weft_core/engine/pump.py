@@ -27,8 +27,8 @@ from weft_core.engine.turns import NO_FACTS, Turns
 from weft_core.engine.waiters import Waiters
 from weft_core.errors import Conflict, StoreError, StoreFull, StoreOwned, StoreUnavailable, UnknownActivity, WeftError
 from weft_core.kernel.changes import Changes
+from weft_core.kernel.fibers import Fiber
 from weft_core.kernel.records import RunRecord
-from weft_core.kernel.step import stepped
 from weft_core.kernel.waits import ActivityWait
 from weft_core.kernel.writing import committed
 from weft_core.model.app import App
@@ -331,16 +331,15 @@ class Pump:
         start, closing, evict = self._attempts.start, self._closing, self.evict
         loop = asyncio.get_running_loop()
         for loaded in turns:
-            run_id, machine, turn = loaded.keys.run_id, loaded.machine, loaded.turn
+            run_id, turn = loaded.keys.run_id, loaded.turn
             loaded.turn = None
-            if type(turn) is str:
-                stepped(machine)
+            if type(turn) is Fiber:
+                wait = turn.wait
                 if evict is not None and evict(run_id):
                     self._runs.forget(run_id)
-                wait = machine.fibers[turn].wait
                 if not closing and type(wait) is ActivityWait:  # a loop that stops begins nothing
                     try:
-                        start(run_id, turn, wait, loop)
+                        start(run_id, turn.id, wait, loop)
                     except UnknownActivity as error:
                         problems.append((run_id, error))
                 continue

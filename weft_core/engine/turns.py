@@ -17,7 +17,8 @@ from weft_core.engine.residents import Residents
 from weft_core.engine.rows import add_changes
 from weft_core.engine.submissions import Submission, Submissions
 from weft_core.errors import Conflict, StoreError, StoreFull, WeftError
-from weft_core.kernel.step import step
+from weft_core.kernel.fibers import Fiber
+from weft_core.kernel.step import step, unwritten
 from weft_core.kernel.writing import changes
 from weft_core.store import keys
 from weft_core.store.port import Batch, Store
@@ -72,8 +73,8 @@ class Turns:
             if type(facts) is Attempt and facts.ok and loaded.ready_version:
                 row = step(machine, facts, facts.text, facts.value, now)
                 if row is not None:
-                    loaded.turn = fiber_id = facts.fiber_id
-                    self.batch.put[loaded.keys.fiber + fiber_id] = row
+                    loaded.turn = machine.plain
+                    self.batch.put[loaded.keys.fiber + facts.fiber_id] = row
                     self.made.append(loaded)
                     return
             else:
@@ -115,6 +116,9 @@ class Turns:
                 if stale is None:
                     raise
                 self.batch = Batch(expect={keys.OWNER: self._owner_version})
+                for loaded in self.made:
+                    if isinstance(loaded.turn, Fiber):
+                        unwritten(loaded.machine, loaded.turn)
                 if stale.start is not None:
                     self._begin_apart()
                 else:

@@ -50,13 +50,24 @@ def drive(machine: Machine, fiber: Fiber, kind: str, payload: Any) -> None:
         value, error = None if payload is None else machine.codec.decode(payload), None
     else:
         value, error = _received(machine, kind, payload)
-    go_on(machine, fiber, coroutine, value, error)
+    if go_on(machine, fiber, coroutine, value, error):
+        note_plain(machine, fiber)
+
+
+def note_plain(machine: Machine, fiber: Fiber) -> None:
+    """`go_on` has left this fiber waiting in plain frames for a plain activity: let `changes` tell it."""
+    if machine.record.status != "suspended":
+        machine.dispatch.add(fiber.id)
+    machine.touch(fiber)
 
 
 def go_on(
     machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], value: Any, error: BaseException | None = None
 ) -> bool:
-    """Run a fiber to its next wait or its end. True when it now waits in plain frames for a plain activity."""
+    """Run a fiber to its next wait or its end.
+
+    True when it now waits in plain frames for a plain activity, which is left to be noted.
+    """
     machine.current = fiber
     try:
         while True:
@@ -122,18 +133,11 @@ def _park_plain(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, A
     frames = encoder.quick(coroutine)
     if frames is None:
         return False
-    fiber_id = fiber.id
     fiber.count = number = fiber.count + 1
     fiber.coroutine = coroutine
     fiber.frames = frames
-    fiber.wait = ActivityWait(f"{fiber_id}:{number}", activity.name, args, operation.args)
+    fiber.wait = ActivityWait(f"{fiber.id}:{number}", activity.name, args, operation.args, activity)
     machine.activity_count += 1
-    if machine.record.status != "suspended":
-        machine.dispatch.add(fiber_id)
-    if fiber.scopes or fiber.due is not None:
-        machine.touch(fiber)
-    else:
-        machine.moved[fiber_id] = fiber
     return True
 
 

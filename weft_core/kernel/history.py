@@ -21,6 +21,9 @@ from weft_core.kernel.records import HISTORY_CHUNK, HISTORY_MAX, HISTORY_ROWS_MA
 if TYPE_CHECKING:
     from weft_core.kernel.fibers import Fiber
 
+_CHUNK_CHARACTERS_MIN = 20 * HISTORY_CHUNK
+"""An entry has a number, a time of 13 digits, and two names in quotes: what is not longer holds no full chunk."""
+
 BETWEEN = ",\n"
 """Between the entries that ride in a fiber's row. A line break is in no entry, so they can be told apart again."""
 
@@ -54,18 +57,27 @@ class History:
 
     def note_completed(self, now: int, activity: str, fiber_id: str, attempt: int) -> None:
         """The entry of every step, made without the generality of `note`."""
+        self.fresh.append(self.completed(now, activity, fiber_id, attempt))
+
+    def completed(self, now: int, activity: str, fiber_id: str, attempt: int) -> str:
+        """The same as a text, for `carry`."""
         count = self.count
-        rest = "]" if attempt == 1 else f",{attempt}]"
-        self.fresh.append(f'[{count},{now},{quoted(activity)},"{fiber_id}"{rest}')
         self.count = count + 1
+        if attempt == 1:
+            return f'[{count},{now},{quoted(activity)},"{fiber_id}"]'
+        return f'[{count},{now},{quoted(activity)},"{fiber_id}",{attempt}]'
 
     def ride(self, carrier: Fiber) -> None:
         """Let what is new ride in the row of a fiber that is going to be written; full chunks become rows."""
-        fresh, riding = self.fresh, carrier.entries
-        text = BETWEEN.join(fresh) if len(fresh) > 1 else fresh[0]
-        carrier.entries = riding = f"{riding}{BETWEEN}{text}" if riding else text
+        fresh = self.fresh
+        self.carry(carrier, BETWEEN.join(fresh) if len(fresh) > 1 else fresh[0])
         fresh.clear()
-        if riding.count(BETWEEN) >= HISTORY_CHUNK - 1:
+
+    def carry(self, carrier: Fiber, text: str) -> None:
+        """Let these entries ride."""
+        riding = carrier.entries
+        carrier.entries = riding = f"{riding}{BETWEEN}{text}" if riding else text
+        if len(riding) > _CHUNK_CHARACTERS_MIN and riding.count(BETWEEN) >= HISTORY_CHUNK - 1:
             carrier.entries = BETWEEN.join(self._write(riding.split(BETWEEN), full=True))
 
     def take_back(self, carrier: Fiber) -> None:

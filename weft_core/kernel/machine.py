@@ -60,6 +60,7 @@ class Machine:
         "now",
         "offers",
         "patient",
+        "plain",
         "queue",
         "record",
         "record_changed",
@@ -80,6 +81,7 @@ class Machine:
         self.codec = app.codec
         self.find_activity = find_activity
         self.patient = patient
+        self.plain: Fiber | None = None  # the one that has moved last, by a plain `step`, and nothing since
         self.now = 0
         self.state: dict[str, Any] = {}
         self.context = Context(self, self.state)
@@ -183,6 +185,7 @@ class Machine:
 
     def receive(self, rows: Sequence[InboxRow]) -> None:
         """Rows of the inbox in order of arrival, for the next turn. Rows that were received before are passed over."""
+        self.plain = None
         for row in rows:
             if row.n >= self.inbox_next:
                 self.inbox_next = row.n + 1
@@ -191,6 +194,7 @@ class Machine:
     def advance(self, now: int) -> None:
         """One turn: take in what arrived, fire what is due at `now`, let every fiber that can move run to its next wait."""
         self.now = now
+        self.plain = None
         record = self.record
         if self.arrived:
             self._take_in()

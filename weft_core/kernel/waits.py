@@ -7,6 +7,7 @@ from typing import Any, cast
 from weft_core.errors import DecodeError
 from weft_core.kernel.operations import BranchMode
 from weft_core.kernel.records import dump, quoted
+from weft_core.model.app import Activity
 
 
 class Interrupt:
@@ -30,7 +31,8 @@ class ActivityWait:
     """An activity under way, or waiting for its next attempt at `retry_at`.
 
     `outcome` is held only while the run is suspended: the result arrived, nobody may receive it yet. One is made for
-    every step and most of it is as the class says, so only what differs is the object's own. `call` is not stored.
+    every step and most of it is as the class says, so only what differs is the object's own. What is not stored: `call`,
+    the arguments, and `target`, what was found under the name when the wait began; both while it has just begun.
     """
 
     attempt: int = 1
@@ -43,11 +45,19 @@ class ActivityWait:
     details: str | None = None
     outcome: str | None = None
 
-    def __init__(self, operation_id: str, activity: str, args: str, call: tuple[Any, ...] | None = None) -> None:
+    def __init__(
+        self,
+        operation_id: str,
+        activity: str,
+        args: str,
+        call: tuple[Any, ...] | None = None,
+        target: Activity[..., Any] | None = None,
+    ) -> None:
         self.operation_id = operation_id
         self.activity = activity
         self.args = args
         self.call = call
+        self.target = target
 
     def begin(self, now: int) -> None:
         if self.total_timeout_ms is not None and self.total_until is None:

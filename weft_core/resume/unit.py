@@ -34,6 +34,9 @@ _FUTURE_ANNOTATIONS = 0x1000000
 Taker = Callable[[Any], tuple[Any, ...]]
 """Takes the values of a fixed list of names out of a mapping."""
 
+Form = Callable[[Mapping[str, Any], Callable[[Any], str]], str]
+"""Writes a frame that waits at one point: given its variables, and what writes those that are no atoms."""
+
 
 class Unit:
     """A compiled function. Calling it binds the arguments like any call and gives a fresh, unstarted coroutine.
@@ -84,7 +87,7 @@ class Unit:
     needed_at: tuple[tuple[str, ...], ...]
     recipes_at: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...]
     heads: dict[int, str]
-    forms: dict[int, str]
+    forms: dict[int, Form]
 
     def __init__(self, source: Source, *, name: str, function: FunctionType, qualname: str) -> None:
         self.name = name
@@ -92,7 +95,7 @@ class Unit:
         self.filename = source.filename
         self.first_line = source.first_line
         self.function = function
-        self.heads, self.forms = {}, {}  # text that the codec keeps here, by point
+        self.heads, self.forms = {}, {}  # what the codec keeps here, by point
         self.digest = hashlib.sha256(f"{FORMAT}\n{source.text}".encode("utf-8", "surrogatepass")).hexdigest()
         try:
             self._compile(source, function, qualname)

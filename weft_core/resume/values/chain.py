@@ -6,8 +6,10 @@ containers, values of classes, large values, calls in the middle of an expressio
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from functools import lru_cache
+from operator import is_
 from sys import intern
 from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any
@@ -16,45 +18,64 @@ from weft_core.resume.compiled import POINT, UNITS
 from weft_core.resume.operation import LEAF
 from weft_core.resume.values.encode import write
 from weft_core.resume.values.limits import LARGE_VALUE_BYTES
-from weft_core.resume.values.plain import ATOM_TEXTS, NotPlain, Part, check, container_text, unchanged
+from weft_core.resume.values.plain import ATOM_TEXTS, NotPlain, check, container_text, held_by
 
 if TYPE_CHECKING:
-    from weft_core.resume.unit import Unit
+    from weft_core.resume.unit import Form, Unit
     from weft_core.resume.values.registry import Externals, Registry
 
 _POINT = intern(POINT)
 
 KEPT_MAX = 8
 """Containers of a run whose text is kept, to be used again while they do not change."""
+_NOTHING: frozenset[int] = frozenset()
+_VALUE = "x if type(x := variables['its name']) is int else atom(type(x), other)(x)"
+"""The text of one local, or the whole number itself; told apart here, because most are one."""
 _RANGES = frozenset({type(iter(range(0))), type(iter(range(2**70)))})
+
+
+class Kept:
+    """The text of a container that was looked through, with all that it depends on. It keeps the container alive."""
+
+    __slots__ = ("apart_from", "held", "ids", "parts", "text")
+
+    def __init__(self, parts: list[Any], text: str, known: Mapping[int, object]) -> None:
+        self.parts = parts
+        self.ids = frozenset(map(id, parts))
+        self.held = held_by(parts)
+        self.text = text
+        self.apart_from = known  # the globals that it was seen to be none of
 
 
 class ChainWriter:
     """Writes chains of calls of one run. What a container holds is looked through again only where it has changed."""
 
-    __slots__ = ("_kept", "_known", "_live", "_registry", "_seen")
+    __slots__ = ("_kept", "_known", "_live", "_met", "_ranges", "_registry", "_seen")
 
     def __init__(self, registry: Registry, externals: Externals) -> None:
         self._registry = registry
         self._live = {key: _live_text(found["$live"]) for key, found in externals.by_id.items()}
-        self._kept: dict[int, tuple[list[Part], frozenset[int], str]] = {}
-        self._known: Mapping[int, object] = {}
-        self._seen: set[int] | None = None
+        self._kept: dict[int, Kept] = {}
+        self._ranges: dict[int, tuple[Any, int, int]] = {}
+        # Of the text that is being written: the app's globals, and by id which containers and iterators it holds.
+        self._known: Mapping[int, object] | None = None
+        self._seen = _NOTHING
+        self._met: tuple[int, ...] = ()
 
     def text(self, coroutine: Any) -> str | None:
         """The text, or None when it takes the general way to find it (or what is wrong)."""
         text = ""
-        atom, other = ATOM_TEXTS.get, self._other
+        other = self._other
         current: Any = coroutine
-        self._seen = None
+        self._known = None
+        self._seen = _NOTHING
+        self._met = ()
         try:
             while type(current) is CoroutineType:
                 unit = UNITS[id(current.cr_code)]
                 variables = current.cr_frame.f_locals  # type: ignore[union-attr]  # None: caught below
                 point = variables[_POINT]
-                form = unit.forms.get(point) or _form(unit, point)
-                values = unit.locals_at[point][1](variables)
-                frame = form % tuple([repr(x) if type(x) is int else atom(type(x), other)(x) for x in values])
+                frame = (unit.forms.get(point) or _form(unit, point))(variables, other)
                 text = f"{text},{frame}" if text else frame
                 current = current.cr_await
         except (KeyError, NotPlain, AttributeError, ValueError):
@@ -70,39 +91,48 @@ class ChainWriter:
         live = self._live.get(key)
         if live is not None:
             return live
-        seen = self._seen
-        if seen is None:
-            seen = self._seen = set(self._live)
-            self._known = self._registry.globals()
-        kind = type(x)
-        if kind is dict or kind is list:
-            return self._container(x, key, seen)
-        if kind not in _RANGES or key in seen or key in self._known:
-            raise NotPlain
-        seen.add(key)
-        reduced = x.__reduce__()
-        left = reduced[1][0]
-        if len(reduced) > 2 and reduced[2]:
-            left = left[reduced[2] :]
-        return f'{{"$iter":["range",{left.start},{left.stop},{left.step}]}}'
-
-    def _container(self, x: Any, key: int, seen: set[int]) -> str:
         known = self._known
+        if known is None:
+            known = self._known = self._registry.globals()
+        kind = type(x)
+        if kind in _RANGES:
+            if key in self._met or key in known:
+                raise NotPlain
+            self._met = (*self._met, key)
+            _, stop, step = self._ranges.get(key) or self._range(x, key)
+            return f'{{"$iter":["range",{stop - x.__length_hint__() * step},{stop},{step}]}}'
+        if kind is not dict and kind is not list:
+            raise NotPlain
         kept = self._kept.get(key)
-        if kept is not None:
-            parts, ids, text = kept
-            if parts[0][0] is x and unchanged(parts):
-                if not seen.isdisjoint(ids) or not known.keys().isdisjoint(ids):
-                    raise NotPlain
-                seen |= ids
-                return text
-        parts = []
+        if kept is None or kept.apart_from is not known:
+            return self._container(x, key, known)
+        held, now = kept.held, held_by(kept.parts)
+        if len(now) != len(held) or not all(map(is_, now, held)):
+            return self._container(x, key, known)
+        if not self._seen.isdisjoint(kept.ids):
+            raise NotPlain
+        self._seen = self._seen | kept.ids if self._seen else kept.ids
+        return kept.text
+
+    def _range(self, x: Any, key: int) -> tuple[Any, int, int]:
+        """The iterator, where it will end and by which steps it goes: as long as it lives."""
+        if len(self._ranges) >= KEPT_MAX:
+            self._ranges.clear()
+        whole = x.__reduce__()[1][0]
+        found = self._ranges[key] = x, whole.stop, whole.step
+        return found
+
+    def _container(self, x: Any, key: int, known: Mapping[int, object]) -> str:
+        """The text of a list or dict that is looked through, and kept unless it is large."""
+        seen = {*self._live, *self._seen}
+        parts: list[Any] = []
         check(x, seen, known, 0, parts)
+        self._seen = frozenset(seen)
         text = container_text(x)
         if len(text) < LARGE_VALUE_BYTES:
             if len(self._kept) >= KEPT_MAX:
                 self._kept.clear()
-            self._kept[key] = parts, frozenset(id(part) for part, _ in parts), text
+            self._kept[key] = Kept(parts, text, known)
         return text
 
 
@@ -111,13 +141,23 @@ def _live_text(token: str) -> str:
     return write({"$live": token})
 
 
-def _form(unit: Unit, point: int) -> str:
-    """The text of a frame at a point with a `%s` for each local; kept with the unit. `NotPlain` where it takes more."""
+def _form(unit: Unit, point: int) -> Form:
+    """What writes a frame at a point: a function made for it, kept with the unit. `NotPlain` where it takes more."""
     if unit.recipes_at[point] or unit.cells_at[point]:
         raise NotPlain
-    head = frame_head(unit, point).replace("%", "%%")
-    names = ",".join(f"{write(name).replace('%', '%%')}:%s" for name in unit.locals_at[point][0])
-    form = unit.forms[point] = f'{head}{{{names}}},"cells":{{}}}}'
+    parts: list[ast.expr] = [ast.Constant(frame_head(unit, point) + "{")]
+    for index, name in enumerate(unit.locals_at[point][0]):
+        parts.append(ast.Constant(f"{',' if index else ''}{write(name)}:"))
+        value: ast.Expression = ast.parse(_VALUE, mode="eval")
+        next(node for node in ast.walk(value) if isinstance(node, ast.Constant)).value = name
+        parts.append(ast.FormattedValue(value.body, -1))
+    parts.append(ast.Constant('},"cells":{}}'))
+    made = ast.parse("lambda variables, other: 0", mode="eval")
+    assert isinstance(made.body, ast.Lambda)
+    made.body.body = ast.JoinedStr(parts)
+    code = compile(ast.fix_missing_locations(made), "<weft: the text of a frame>", "eval")
+    form: Form = eval(code, {"atom": ATOM_TEXTS.get, "int": int, "type": type})
+    unit.forms[point] = form
     return form
 
 

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from json.encoder import encode_basestring_ascii
-from operator import is_
 from typing import Any
 
 from weft_core.resume.values.encode import ATOMS, write
-
-Part = tuple[Any, list[Any]]
-"""A list or dict, and what it held."""
 
 PLAIN_DEPTH_MAX = 20
 """How deep plain data is looked into; deeper data goes the general way."""
@@ -55,11 +51,11 @@ ATOM_TEXTS: dict[type, Callable[[Any], str]] = {
 """By exact type: the text of an atom, or `NotPlain`."""
 
 
-def check(x: Any, seen: set[int], known: Container[int], depth: int = 0, parts: list[Part] | None = None) -> None:
+def check(x: Any, seen: set[int], known: Container[int], depth: int = 0, parts: list[Any] | None = None) -> None:
     """Raise `NotPlain` unless this list or dict holds plain data of which nothing is in `seen` or `known` (by id).
 
-    Adds it to `seen`. A dict's keys are strings; whether they look like tags `container_text` finds. `parts` gets every
-    container with its items, for `unchanged`.
+    Adds it to `seen`. A dict's keys are strings; whether they look like tags `container_text` finds. `parts` gets the
+    container and every one in it, for `held_by`.
     """
     key = id(x)
     if key in seen or key in known or depth > PLAIN_DEPTH_MAX:
@@ -71,7 +67,7 @@ def check(x: Any, seen: set[int], known: Container[int], depth: int = 0, parts: 
             raise NotPlain
         items = x.values()
     if parts is not None:
-        parts.append((x, _items(x)))
+        parts.append(x)
     if ATOMS.issuperset(map(type, items)):
         return
     for item in items:
@@ -82,17 +78,20 @@ def check(x: Any, seen: set[int], known: Container[int], depth: int = 0, parts: 
             check(item, seen, known, depth + 1, parts)
 
 
-def _items(x: Any) -> list[Any]:
-    return [*x, *x.values()] if type(x) is dict else x.copy()
+def held_by(parts: Sequence[Any]) -> list[Any]:
+    """All that these containers hold, and after that of each the container itself.
 
-
-def unchanged(parts: Sequence[Part]) -> bool:
-    """Whether a container that was checked, and all in it, still hold the very same objects: then its text is the same."""
-    for x, items in parts:
-        now = [*x, *x.values()] if type(x) is dict else x
-        if len(now) != len(items) or not all(map(is_, now, items)):
-            return False
-    return True
+    While these are the very same objects, what `check` found is still true, and the text is the same.
+    """
+    held: list[Any] = []
+    for x in parts:
+        if type(x) is dict:
+            held += x
+            held += x.values()
+        else:
+            held += x
+        held.append(x)
+    return held
 
 
 def container_text(x: Any) -> str:

@@ -8,9 +8,9 @@ builtins. Everything else in stored text is corrupt by definition.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from operator import is_
+from operator import call, is_
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +25,9 @@ _ATOMS = (type(None), bool, int, float, complex, str, bytes, ModuleType)
 
 _SETTLED = (*_ATOMS[1:], type, tuple, frozenset, FunctionType, BuiltinFunctionType, TypeVar, type(annotations))
 """Types of globals that are not looked at again for whether their names mean something else by now."""
+
+Bound = tuple[list[Callable[[str], object]], list[str], list[object]]
+"""Names that may be bound to something else one day: how to look each up, the name, and what it is bound to now."""
 
 _UNSAFE_BUILTINS = frozenset(
     [
@@ -157,7 +160,7 @@ class Registry:
         self._globals: dict[int, tuple[object, str, dict[str, Any]]] = {}
         self._globals_mark = -1
         self._watched: list[dict[str, Any]] = []
-        self._bound: list[tuple[dict[str, Any], Sequence[str], Sequence[object]]] = []
+        self._bound: Bound = ([], [], [])
         self._codes: dict[int, tuple[Any, Unit, str]] = {}
         self._codes_count = -1
 
@@ -308,17 +311,18 @@ class Registry:
 
         Made anew when a module was imported, a global came or went, or one that holds data was bound to something else.
         """
-        mark = len(sys.modules) + sum(map(len, self._watched))
-        for names, keys, values in self._bound:
-            if not all(map(is_, map(names.get, keys), values)):
-                mark = 0
-                break
-        if mark != self._globals_mark or len(self._watched) != len(self.modules):
-            self._globals = _index_globals(self._app_modules())
-            found = map(sys.modules.get, self.modules)
-            self._watched = [vars(module) if isinstance(module, ModuleType) else {} for module in found]
-            self._globals_mark = len(sys.modules) + sum(map(len, self._watched))
-            self._bound = [_bound(names) for names in self._watched]
+        getters, keys, values = self._bound
+        if (
+            len(sys.modules) + sum(map(len, self._watched)) == self._globals_mark
+            and all(map(is_, map(call, getters, keys), values))
+            and len(self._watched) == len(self.modules)
+        ):
+            return self._globals
+        self._globals = _index_globals(self._app_modules())
+        found = map(sys.modules.get, self.modules)
+        self._watched = [vars(module) if isinstance(module, ModuleType) else {} for module in found]
+        self._globals_mark = len(sys.modules) + sum(map(len, self._watched))
+        self._bound = _bound(self._watched)
         return self._globals
 
     def _app_modules(self) -> list[tuple[str, ModuleType]]:
@@ -372,10 +376,11 @@ def _index_globals(modules: list[tuple[str, ModuleType]]) -> dict[int, tuple[obj
     return found
 
 
-def _bound(names: dict[str, Any]) -> tuple[dict[str, Any], Sequence[str], Sequence[object]]:
-    """A module's names, those of them that may be bound to something else one day, and what they are bound to now."""
-    keys = [name for name, value in names.items() if _may_be_bound(name, value)]
-    return names, keys, [names[name] for name in keys]
+def _bound(watched: list[dict[str, Any]]) -> Bound:
+    found = [
+        (names.get, name, value) for names in watched for name, value in names.items() if _may_be_bound(name, value)
+    ]
+    return [get for get, _, _ in found], [name for _, name, _ in found], [value for _, _, value in found]
 
 
 def _may_be_bound(name: str, value: object) -> bool:
