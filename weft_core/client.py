@@ -44,6 +44,14 @@ POLL_INTERVAL_S = 0.5
 IfExists = Literal["use", "fail", "restart_if_closed"]
 
 
+def start_rows(record: RunRecord) -> dict[str, str]:
+    """What is put to start a run."""
+    put = {keys.run(record.id): record.to_json(), keys.ready(record.id): f'{{"at":{record.created_at}}}'}
+    if record.start_at is not None:
+        put[keys.timer(record.start_at, record.id, "")] = "{}"
+    return put
+
+
 class RunHandle:
     """One run, by id. Making a handle reads nothing."""
 
@@ -202,9 +210,7 @@ class Client:
         elif start_after is not None:
             record.start_at = now + milliseconds(start_after)
         run_key = keys.run(run_id)
-        batch = Batch(expect={run_key: 0}, put={run_key: record.to_json(), keys.ready(run_id): f'{{"at":{now}}}'})
-        if record.start_at is not None:
-            batch.put[keys.timer(record.start_at, run_id, "")] = "{}"
+        batch = Batch(expect={run_key: 0})
         for _ in range(CONFLICT_RETRIES_MAX):
             try:
                 await self._commit(batch, run_id, record if not batch.expect[run_key] else None)
@@ -219,7 +225,7 @@ class Client:
                 if not self._existing(found, record, if_exists):
                     return RunHandle(self, run_id)
                 record.execution = found.execution + 1
-                batch.put[run_key] = record.to_json()
+                batch.put = start_rows(record)
                 batch.expect = {run_key: row.version}
                 batch.delete_range = [(p, keys.prefix_end(p)) for p in (keys.histories(run_id), keys.seens(run_id))]
                 batch.delete = {keys.state(run_id)}
@@ -286,6 +292,9 @@ class Client:
         return found.name, found.version
 
     async def _commit(self, batch: Batch, run_id: str, new: RunRecord | None = None) -> None:
+        """Commit a batch that touches one run; with the rows of its start when it is `new`."""
+        if new is not None:
+            batch.put = start_rows(new)
         await self.store.commit(batch)
 
     async def _record(self, run_id: str) -> RunRecord:

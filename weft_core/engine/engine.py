@@ -164,7 +164,7 @@ class Engine(Client):
         if pump is not None and pump.running:
             await pump.submit(batch, run_id, new)
         else:
-            await self.store.commit(batch)
+            await super()._commit(batch, run_id, new)
             if pump is not None:
                 pump.notify(run_id)
 

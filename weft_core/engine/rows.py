@@ -85,10 +85,10 @@ def add_changes(batch: Batch, run: RunKeys, changes: Changes, *, ready_version: 
     for n in changes.consumed:
         delete.add(f"{run.inbox}{n:0{keys.INBOX_DIGITS}d}")
     if changes.closed:
-        # The run may not close over something that arrived and was not looked at.
-        batch.expect[run.seq] = seq_version
-        batch.expect[run.ready] = ready_version
-        delete.add(run.ready)
+        # The run may not close over something that arrived and was not looked at: who sends something rewrites this row.
+        ready = run.ready
+        batch.expect[ready] = ready_version
+        delete.add(ready)
         if seq_version:
             delete.add(run.seq)
             batch.delete_range.append((run.seen, keys.prefix_end(run.seen)))

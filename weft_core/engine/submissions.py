@@ -10,13 +10,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
 
+from weft_core.client import start_rows
 from weft_core.errors import Conflict, StoreFull
 from weft_core.kernel.records import RunRecord
 from weft_core.store.port import Batch
 
 
 class Submission:
-    """A client's batch, and the future its maker waits for."""
+    """A client's batch, and the future its maker waits for.
+
+    The rows of a `new` run's start are not in the batch before it waits to be committed by itself.
+    """
 
     __slots__ = ("batch", "done", "new", "run_id")
 
@@ -58,9 +62,7 @@ class Submissions:
             self._starts[run_id] = submission
             return done
         earlier = self._starts.pop(run_id, None)
-        if earlier is not None:
-            self.waiting.append(earlier)
-        self.waiting.append(submission)
+        self.give_back([submission] if earlier is None else [earlier, submission])
         return done
 
     def take_starts(self, limit: int) -> list[Submission]:
@@ -70,9 +72,12 @@ class Submissions:
             del self._starts[submission.run_id]
         return taken
 
-    def give_back(self, starts: Iterable[Submission]) -> None:
-        """Take starts back: they are committed by themselves, before their runs move."""
-        self.waiting += starts
+    def give_back(self, submissions: Iterable[Submission]) -> None:
+        """Let these wait to be committed by themselves: starts, before their runs move."""
+        for submission in submissions:
+            if submission.new is not None:
+                submission.batch.put = start_rows(submission.new)
+            self.waiting.append(submission)
 
     def withdraw(self) -> list[asyncio.Future[None]]:
         """Give up what is queued; its makers must be told."""

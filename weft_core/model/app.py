@@ -248,8 +248,11 @@ class App:
 
     def find_workflow(self, workflow: Workflow[..., Any] | str) -> Workflow[..., Any]:
         """The workflow of this app by object or name. Raises `UnknownWorkflow` with the names there are."""
-        if type(workflow) is str and workflow in self.workflows:
-            return self.workflows[workflow]
+        if type(workflow) is str:
+            if workflow in self.workflows:
+                return self.workflows[workflow]
+        elif type(workflow) is Workflow and self.workflows.get(workflow.name) is workflow:
+            return workflow
         name = workflow if isinstance(workflow, str) else getattr(workflow, "name", None)
         found = self.workflows.get(name) if isinstance(name, str) else None
         if found is None or (not isinstance(workflow, str) and found is not workflow):

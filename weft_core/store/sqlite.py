@@ -28,6 +28,7 @@ from weft_core.store.sqlite_rows import (
     KEYS_PER_QUERY,
     UPSERT,
     delete,
+    delete_expected,
     deletes_what_it_puts,
     insert,
     select,
@@ -287,7 +288,21 @@ class SqliteStore:
             self._check(expect)
             self._write_checked(batch, number)
             return True
-        apart = [key for key, version in expect.items() if key not in put and verified.get(key) != version]
+        apart: list[str] = []
+        added: list[tuple[str, str]] = []
+        changed: list[tuple[str, int, str, int]] = []
+        gone: list[tuple[str, int]] = []
+        for key, version in expect.items():
+            if key in put:
+                if version:
+                    changed.append((put[key], number, key, version))
+                else:
+                    added.append((key, put[key]))
+            elif verified.get(key) != version:
+                if version and key in batch.delete:
+                    gone.append((key, version))
+                else:
+                    apart.append(key)
         if apart:
             found: dict[str, int] = dict(select(self._execute, "key, version", apart))
             if any(found.get(key, 0) != expect[key] for key in apart):
@@ -298,10 +313,10 @@ class SqliteStore:
             verified[key] = expect[key]
         for key in [key for key in verified if key in put or key in batch.delete]:
             del verified[key]
-        changed = [(put[key], number, key, version) for key, version in expect.items() if version and key in put]
         if changed and self._many(_UPDATE, changed).rowcount != len(changed):
             return False
-        added = [(key, put[key]) for key, version in expect.items() if not version and key in put]
+        if gone and not delete_expected(self._many, gone):
+            return False
         if added:
             try:
                 insert(self._many, added, number)
@@ -309,8 +324,8 @@ class SqliteStore:
                 return False
         for start, end in batch.delete_range:
             self._execute(DELETE_RANGE, (start, end))
-        if batch.delete:
-            delete(self._many, batch.delete)
+        if len(batch.delete) > len(gone):
+            delete(self._many, batch.delete.difference(key for key, _ in gone))
         if len(put) > len(changed) + len(added):
             upsert(self._many, [(key, value) for key, value in put.items() if key not in expect], number)
         return True

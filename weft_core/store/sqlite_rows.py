@@ -12,7 +12,7 @@ from weft_core.store.port import Batch
 KEYS_PER_QUERY = 256
 """Keys looked up by one statement; a power of two, because statements are padded to powers of two and cached."""
 ROWS_PER_STATEMENT = 32
-"""Rows put by one statement where there are so many: half the time a row of one statement for each takes."""
+"""Rows put or deleted by one statement where there are so many: half the time a row of one statement for each takes."""
 
 Many = Callable[[str, list[Any]], sqlite3.Cursor]
 """`executemany` of a connection."""
@@ -26,6 +26,8 @@ _REPLACE = " ON CONFLICT(key) DO UPDATE SET value = excluded.value, version = ex
 UPSERT, _UPSERT_MANY = _puts(1, _REPLACE), _puts(ROWS_PER_STATEMENT, _REPLACE)
 _INSERT, _INSERT_MANY = _puts(1), _puts(ROWS_PER_STATEMENT)
 _DELETE = "DELETE FROM kv WHERE key = ?"
+_DELETE_MANY = f"DELETE FROM kv WHERE key IN ({', '.join(['?'] * ROWS_PER_STATEMENT)})"
+_DELETE_EXPECTED = "DELETE FROM kv WHERE key = ? AND version = ?"
 DELETE_RANGE = "DELETE FROM kv WHERE key >= ? AND key < ?"
 
 
@@ -63,7 +65,18 @@ def _put(many: Many, one: str, together: str, rows: Iterable[tuple[str, str]], n
 
 def delete(many: Many, keys: Iterable[str]) -> None:
     """Delete rows; those that are not there are passed over."""
-    many(_DELETE, [(key,) for key in sorted(keys)])
+    ordered = sorted(keys)
+    size = ROWS_PER_STATEMENT
+    rest = len(ordered) - len(ordered) % size
+    if rest:
+        many(_DELETE_MANY, [ordered[at : at + size] for at in range(0, rest, size)])
+    if rest < len(ordered):
+        many(_DELETE, [(key,) for key in ordered[rest:]])
+
+
+def delete_expected(many: Many, rows: list[tuple[str, int]]) -> bool:
+    """Delete rows of these versions. False, with a transaction to roll back, when some row is not there or another."""
+    return many(_DELETE_EXPECTED, sorted(rows)).rowcount == len(rows)
 
 
 def deletes_what_it_puts(batch: Batch) -> bool:
