@@ -31,7 +31,7 @@ def begin(machine: Machine, fiber: Fiber) -> None:
         if machine.patient:
             # Every wait is to be stored and left once, also one that could be answered now.
             machine.touch(fiber)
-            machine.signal_waiters.setdefault(wait.name, []).append(fiber)
+            machine.own("signal_waiters").setdefault(wait.name, []).append(fiber)
             machine.more = machine.more or wait.name in machine.signals
             return
     machine.touch(fiber)
@@ -49,14 +49,14 @@ def register(machine: Machine, fiber: Fiber) -> None:
             elif wait.retry_at is None and machine.record.status != "suspended":
                 machine.dispatch.add(fiber.id)
         case SignalWait() as wait:
-            machine.signal_waiters.setdefault(wait.name, []).append(fiber)
+            machine.own("signal_waiters").setdefault(wait.name, []).append(fiber)
             machine.offer(wait.name)
         case BranchWait() as wait:
             open_branches(machine, fiber, wait)
         case JoinWait(known=str(outcome)):
             machine.move(fiber, "outcome", outcome)
         case JoinWait() as wait:
-            machine.joiners.setdefault(wait.fiber_id, []).append(fiber)
+            machine.own("joiners").setdefault(wait.fiber_id, []).append(fiber)
             target = machine.fibers.get(wait.fiber_id)
             if target is None or target.outcome is not None:
                 deliver_join(machine, wait.fiber_id)
@@ -72,7 +72,7 @@ def unregister(machine: Machine, fiber: Fiber) -> None:
             if fiber.id in machine.dispatch:
                 machine.dispatch.discard(fiber.id)
             elif wait.retry_at is None:
-                machine.abort.append((fiber.id, wait.operation_id))
+                machine.own("abort").append((fiber.id, wait.operation_id))
         case SignalWait() as wait:
             machine.signal_waiters[wait.name].remove(fiber)
         case JoinWait() as wait:
@@ -245,7 +245,7 @@ def interrupt(machine: Machine, fiber: Fiber, why: Interrupt) -> None:
     wait = fiber.wait
     if wait is None:
         # It moves later in this very turn; nothing received may be lost, so it is cancelled at its next wait.
-        machine.interrupt_next[fiber.id] = why
+        machine.own("interrupt_next")[fiber.id] = why
         return
     if isinstance(wait, BranchWait):
         first = wait.interrupt is None

@@ -90,7 +90,7 @@ class Task(Operation[Any]):
         self.id = fiber_id
         self.outcome = outcome
         if outcome is None:
-            context._machine.handles.setdefault(fiber_id, []).append(self)
+            context._machine.own("handles").setdefault(fiber_id, []).append(self)
 
     def __await__(self) -> Any:
         return Join(self).__await__()

@@ -175,7 +175,7 @@ def _park(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], o
     fiber.frames = frames
     fiber.wait = wait
     if machine.externals.placed and frames is not None and IN_STATE in frames:
-        machine.aliased.add(fiber.id)
+        machine.own("aliased").add(fiber.id)
     for child in made:
         machine.fibers[child.id] = child
         machine.touch(child)
@@ -183,7 +183,7 @@ def _park(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], o
         tasks.begin_new(machine)
     branches.begin(machine, fiber)
     if machine.interrupt_next:
-        pending = machine.interrupt_next.pop(fiber.id, None)
+        pending = machine.interrupt_next.pop(fiber.id, None) if machine.interrupt_next else None
         if pending is not None:
             branches.interrupt(machine, fiber, pending)
 
@@ -282,7 +282,7 @@ def _enter_timeout(machine: Machine, fiber: Fiber, operation: EnterTimeout) -> A
     if scope.id:
         raise CheckpointError("a ctx.timeout(…) can be entered once; make a new one for each `async with`")
     scope.id = f"{fiber.id}!{fiber.next_number()}"
-    fiber.scopes.append(Scope(id=scope.id, due=machine.now + scope.duration_ms))
+    fiber.scopes = [*fiber.scopes, Scope(id=scope.id, due=machine.now + scope.duration_ms)]
     return scope
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from weft_core.errors import DecodeError
@@ -65,7 +65,7 @@ class Fiber:
         self.frames: str | None = None
         self.wait: Wait | None = None
         self.encoder: FiberEncoder | None = None
-        self.scopes: list[Scope] = []
+        self.scopes: Sequence[Scope] = ()
         self.count = 0
         self.due: int | None = None
         self.values = NO_VALUES

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from weft_core.errors import DecodeError
+from weft_core.kernel.empty import NOTHING, own
 from weft_core.kernel.records import HISTORY_CHUNK, HISTORY_MAX, HISTORY_ROWS_MAX, dump, parse, quoted
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class History:
         self.chunks = 0
         self.mixed = False
         self.fresh: list[str] = []
-        self.rows: dict[int, str] = {}
+        self.rows: dict[int, str] = NOTHING
 
     def loaded(self, count: int, chunks: int) -> None:
         """A fiber's row counted this far when it was written."""
@@ -106,7 +107,9 @@ class History:
         del entries[: -HISTORY_MAX - HISTORY_CHUNK]
         end = len(entries) // HISTORY_CHUNK * HISTORY_CHUNK if full else len(entries)
         for at in range(0, end, HISTORY_CHUNK):
-            self.rows[self.chunks % HISTORY_ROWS_MAX] = f"[{','.join(entries[at : min(at + HISTORY_CHUNK, end)])}]"
+            own(self, "rows")[self.chunks % HISTORY_ROWS_MAX] = (
+                f"[{','.join(entries[at : min(at + HISTORY_CHUNK, end)])}]"
+            )
             self.chunks += 1
         return entries[end:]
 

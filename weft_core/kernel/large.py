@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from weft_core.errors import DecodeError
+from weft_core.kernel.empty import NOTHING, own
 from weft_core.kernel.fibers import Fiber
 from weft_core.resume.values import EncodedFrames
 
@@ -13,14 +14,14 @@ class LargeValues:
     """Counts the uses of content-addressed values over all fibers of one run."""
 
     def __init__(self, stored: dict[str, str]) -> None:
-        self.changes: dict[str, str | None] = {}
+        self.changes: dict[str, str | None] = NOTHING
         self._stored = stored
-        self._uses: dict[str, int] = {}
+        self._uses: dict[str, int] = NOTHING
 
     def count(self, digests: Iterable[str]) -> None:
         """A loaded fiber uses these."""
         for digest in digests:
-            self._uses[digest] = self._uses.get(digest, 0) + 1
+            own(self, "_uses")[digest] = self._uses.get(digest, 0) + 1
 
     def keep(self, fiber: Fiber, encoded: EncodedFrames) -> None:
         """Account for what a fiber's frames now refer to: write what is new, delete what nobody uses."""
@@ -29,9 +30,9 @@ class LargeValues:
             return
         for digest in used - fiber.values:
             uses = self._uses.get(digest, 0)
-            self._uses[digest] = uses + 1
+            own(self, "_uses")[digest] = uses + 1
             if uses == 0 and digest in encoded.new_values:
-                self.changes[digest] = encoded.new_values[digest]
+                own(self, "changes")[digest] = encoded.new_values[digest]
         self.drop(fiber.values - used)
         fiber.values = used
 
@@ -41,7 +42,7 @@ class LargeValues:
             self._uses[digest] -= 1
             if not self._uses[digest]:
                 del self._uses[digest]
-                self.changes[digest] = None
+                own(self, "changes")[digest] = None
 
     def stored(self) -> Iterable[str]:
         """The digests that may have a row."""
@@ -57,5 +58,5 @@ class LargeValues:
     def committed(self, *, needed_later: bool) -> None:
         """The changes are durable. `needed_later`: branches that have not begun will be made from their text."""
         if needed_later:
-            self._stored.update({digest: text for digest, text in self.changes.items() if text is not None})
-        self.changes = {}
+            own(self, "_stored").update({digest: text for digest, text in self.changes.items() if text is not None})
+        self.changes = NOTHING

@@ -16,6 +16,7 @@ from weft_core.kernel import branches, commands, ending, tasks, timers
 from weft_core.kernel.changes import LogLine
 from weft_core.kernel.context import Context, Task
 from weft_core.kernel.drive import IN_STATE, cancelled, drive, keep_aliases, revive
+from weft_core.kernel.empty import NO_NAMES, NO_ROWS, NOTHING, own
 from weft_core.kernel.fibers import ROOT, Fiber
 from weft_core.kernel.history import History
 from weft_core.kernel.large import LargeValues
@@ -89,31 +90,35 @@ class Machine:
         self.fibers: dict[str, Fiber] = {}
         self.queue: list[tuple[Fiber, str, Any]] = []
         self.current: Fiber | None = None
-        self.signals: dict[str, deque[InboxRow]] = {}
-        self.offers: dict[str, None] = {}
-        self.signal_waiters: dict[str, list[Fiber]] = {}
+        self.signals: dict[str, deque[InboxRow]] = NOTHING
+        self.offers: dict[str, None] = NOTHING
+        self.signal_waiters: dict[str, list[Fiber]] = NOTHING
         self.signal_order = 0
-        self.joiners: dict[str, list[Fiber]] = {}
-        self.interrupt_next: dict[str, Interrupt] = {}
-        self.new_tasks: list[Fiber] = []
-        self.handles: dict[str, list[Task]] = {}
+        self.joiners: dict[str, list[Fiber]] = NOTHING
+        self.interrupt_next: dict[str, Interrupt] = NOTHING
+        self.new_tasks: list[Fiber] = NO_ROWS
+        self.handles: dict[str, list[Task]] = NOTHING
         self.more = False
         self.activity_count = 0
         self.inbox_next = 1
-        self.arrived: list[InboxRow] = []
+        self.arrived: list[InboxRow] = NO_ROWS
         self.dispatch: set[str] = set()
-        self.abort: list[tuple[str, str]] = []
+        self.abort: list[tuple[str, str]] = NO_ROWS
         self.moved: dict[str, Fiber | None] = {}
-        self.due: dict[str, int] = {}
-        self.stored_due: dict[str, int] = {}
+        self.due: dict[str, int] = NOTHING
+        self.stored_due: dict[str, int] = NOTHING
         self.record_changed = False
-        self.aliased: set[str] = set()
+        self.aliased: set[str] = NO_NAMES
         self.state_text = "{}"
         self.stored_state_text = "{}"
-        self.large = LargeValues({})
-        self.consumed: list[int] = []
+        self.large = LargeValues(NOTHING)
+        self.consumed: list[int] = NO_ROWS
         self.history = History(record.history_count)
-        self.logs: list[LogLine] = []
+        self.logs: list[LogLine] = NO_ROWS
+
+    def own(self, name: str) -> Any:
+        """A table that may be empty, to be added to (see `empty`)."""
+        return own(self, name)
 
     # --- loading ---------------------------------------------------------------------------------------------------
 
@@ -143,12 +148,12 @@ class Machine:
             machine.fibers[fiber_id] = fiber
             machine.large.count(fiber.values)
             if fiber.due is not None:
-                machine.due[fiber_id] = fiber.due
+                machine.own("due")[fiber_id] = fiber.due
         machine._arm()
         for fiber in machine.fibers.values():
             if fiber.frames is not None and IN_STATE in fiber.frames:
                 fiber.coroutine = revive(machine, fiber)  # while the state is as it was: its variables are parts of it
-                machine.aliased.add(fiber.id)
+                machine.own("aliased").add(fiber.id)
         waiting = [f for f in machine.fibers.values() if f.wait is not None and f.outcome is None and not f.queued]
         waiting.sort(key=lambda f: f.wait.order if isinstance(f.wait, SignalWait) else 0)
         machine.signal_order = max(
@@ -166,9 +171,9 @@ class Machine:
         if record.closed:
             return
         if record.started_at is not None and record.timeout_at is not None:
-            self.due[""] = record.timeout_at
+            self.own("due")[""] = record.timeout_at
         elif record.started_at is None and record.start_at is not None:
-            self.due[""] = record.start_at
+            self.own("due")[""] = record.start_at
         self.stored_due = dict(armed(self))
 
     @classmethod
@@ -189,7 +194,7 @@ class Machine:
         for row in rows:
             if row.n >= self.inbox_next:
                 self.inbox_next = row.n + 1
-                self.arrived.append(row)
+                self.own("arrived").append(row)
 
     def advance(self, now: int) -> None:
         """One turn: take in what arrived, fire what is due at `now`, let every fiber that can move run to its next wait."""
@@ -224,13 +229,13 @@ class Machine:
     # --- turns -----------------------------------------------------------------------------------------------------
 
     def _take_in(self) -> None:
-        rows, self.arrived = self.arrived, []
+        rows, self.arrived = self.arrived, NO_ROWS
         for row in rows:
             if row.kind == "signal":
-                self.signals.setdefault(row.name, deque()).append(row)
+                self.own("signals").setdefault(row.name, deque()).append(row)
                 self.offer(row.name)
             else:
-                self.consumed.append(row.n)
+                self.own("consumed").append(row.n)
                 commands.obey(self, row)
 
     def _begin_run(self) -> None:
@@ -238,10 +243,11 @@ class Machine:
         workflow = self.app.find_workflow(record.workflow)
         record.status = "running"
         record.started_at = self.now
-        self.due.pop("", None)
+        if self.due:
+            self.due.pop("", None)
         if workflow.timeout_ms is not None:
             record.timeout_at = self.now + workflow.timeout_ms
-            self.due[""] = record.timeout_at
+            self.own("due")[""] = record.timeout_at
         self.record_changed = True
         self.note("started", name=record.workflow)
         root = Fiber(ROOT)
@@ -297,12 +303,13 @@ class Machine:
             if due is None:
                 self.due.pop(fiber.id, None)
             else:
-                self.due[fiber.id] = due
+                self.own("due")[fiber.id] = due
 
     def release(self, fiber: Fiber) -> None:
         """The fiber is gone: its row, timer and values go with this turn."""
         self.moved[fiber.id] = None
-        self.due.pop(fiber.id, None)
+        if self.due:
+            self.due.pop(fiber.id, None)
         self.large.drop(fiber.values)
         fiber.values = frozenset()
         self.history.take_back(fiber)
@@ -314,7 +321,7 @@ class Machine:
     def offer(self, name: str) -> None:
         """Have buffered signals of a name given to the fibers that wait for it, both first come, first served."""
         if name in self.signals and self.signal_waiters.get(name) and self.record.status != "suspended":
-            self.offers[name] = None
+            self.own("offers")[name] = None
 
     def _give_signal(self) -> None:
         """Give one signal to one fiber. What that does may change who else waits: the losers of a race consume nothing."""
@@ -326,7 +333,7 @@ class Machine:
         fiber, row = waiters.pop(0), rows.popleft()
         if not rows:
             del self.signals[name]
-        self.consumed.append(row.n)
+        self.own("consumed").append(row.n)
         self.note("signal_received", name=name, fiber=fiber.id)
         self.move(fiber, "value", row.payload)
 
@@ -364,11 +371,12 @@ class Machine:
         fiber.encoder = None
         fiber.frames = None
         fiber.wait = None
-        fiber.scopes = []
+        fiber.scopes = ()
         fiber.queued = False
         self.large.drop(fiber.values)
         fiber.values = frozenset()
-        self.interrupt_next.pop(fiber.id, None)
+        if self.interrupt_next:
+            self.interrupt_next.pop(fiber.id, None)
         self.touch(fiber)
         branches.ended(self, fiber, failed=not outcome.startswith('{"ok":'))
 
@@ -404,7 +412,7 @@ class Machine:
 
     def log(self, level: str, message: str) -> None:
         line = str(message)[:LOG_LINE_MAX]
-        self.logs.append(LogLine(level=level, message=line))
+        self.own("logs").append(LogLine(level=level, message=line))
         self.note("log", level=level, message=line)
 
     def forget(self) -> None:

@@ -8,6 +8,7 @@ from weft_core.errors import CheckpointError
 from weft_core.kernel import branches
 from weft_core.kernel.begin import encode_call, wait_for
 from weft_core.kernel.context import Task, check_branch
+from weft_core.kernel.empty import NO_ROWS
 from weft_core.kernel.fibers import Fiber
 from weft_core.kernel.waits import Interrupt
 from weft_core.resume import Operation
@@ -37,13 +38,13 @@ def start(machine: Machine, branch: Any) -> Task:
     for fiber in (child, *made):
         machine.fibers[fiber.id] = fiber
         machine.touch(fiber)
-    machine.new_tasks.append(child)
+    machine.own("new_tasks").append(child)
     return Task(machine.context, child.id)
 
 
 def begin_new(machine: Machine) -> None:
     """Begin the branches that were started since the last wait."""
-    tasks, machine.new_tasks = machine.new_tasks, []
+    tasks, machine.new_tasks = machine.new_tasks, NO_ROWS
     for fiber in tasks:
         if fiber.queued and fiber.outcome is None:
             branches.begin(machine, fiber)
@@ -91,5 +92,5 @@ def keep(machine: Machine, fiber_id: str) -> None:
 
 def remember(machine: Machine, fiber_id: str, outcome: str) -> None:
     """A join consumed the branch's row; the handles that live in this run answer from the outcome they now hold."""
-    for task in machine.handles.pop(fiber_id, ()):
+    for task in machine.handles.pop(fiber_id, ()) if machine.handles else ():
         task.outcome = outcome

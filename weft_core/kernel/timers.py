@@ -67,7 +67,7 @@ def _fire_wait(machine: Machine, fiber: Fiber, wait: Wait) -> None:
 
 
 def _run_timed_out(machine: Machine) -> None:
-    machine.due.pop("", None)
+    machine.own("due").pop("", None)
     if machine.record.timing_out:
         return
     machine.record.timing_out = True

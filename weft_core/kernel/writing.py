@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft_core.kernel.changes import Changes
+from weft_core.kernel.empty import NO_ROWS, NOTHING
 from weft_core.kernel.fibers import ROOT
 from weft_core.kernel.records import CLOSED
 
@@ -90,10 +91,10 @@ def committed(machine: Machine) -> None:
     if machine.large.changes:
         machine.large.committed(needed_later=any(f.queued and f.frames for f in machine.fibers.values()))
     if machine.history.rows:
-        machine.history.rows = {}
+        machine.history.rows = NOTHING
     if machine.consumed:
-        machine.consumed = []
+        machine.consumed = NO_ROWS
     if machine.logs:
-        machine.logs = []
+        machine.logs = NO_ROWS
     if machine.abort:
-        machine.abort = []
+        machine.abort = NO_ROWS

@@ -29,8 +29,10 @@ _POINT = intern(POINT)
 KEPT_MAX = 8
 """Containers of a run whose text is kept, to be used again while they do not change."""
 _NOTHING: frozenset[int] = frozenset()
-_VALUE = "x if type(x := variables['its name']) is int else atom(type(x), other)(x)"
-"""The text of one local, or the whole number itself; told apart here, because most are one."""
+_OTHER = "other(variables['its name'])"
+_NUMBER = "x if type(x := variables['its name']) is int else other(x)"
+_LIVE = "live(id(x := variables['its name'])) or other(x)"
+"""The text of one local, or the whole number itself: the same for every value, quickest for one kind."""
 _RANGES = frozenset({type(iter(range(0))), type(iter(range(2**70)))})
 
 
@@ -64,37 +66,40 @@ class ChainWriter:
 
     def text(self, coroutine: Any) -> str | None:
         """The text, or None when it takes the general way to find it (or what is wrong)."""
-        text = ""
-        other = self._other
-        current: Any = coroutine
         self._known = None
         self._seen = _NOTHING
         self._met = ()
+        text = ""
         try:
-            while type(current) is CoroutineType:
-                unit = UNITS[id(current.cr_code)]
-                variables = current.cr_frame.f_locals  # type: ignore[union-attr]  # None: caught below
+            while True:
+                unit = UNITS[id(coroutine.cr_code)]
+                variables = coroutine.cr_frame.f_locals
                 point = variables[_POINT]
-                frame = (unit.forms.get(point) or _form(unit, point))(variables, other)
-                text = f"{text},{frame}" if text else frame
-                current = current.cr_await
+                form = unit.forms.get(point) or self._form(unit, point, variables)
+                text += form(variables, self._other, self._live.get)
+                coroutine = coroutine.cr_await
+                if type(coroutine) is not CoroutineType:
+                    break
+                text += ","
         except (KeyError, NotPlain, AttributeError, ValueError):
             # Another kind of value, an unbound name, a call not begun or over, something foreign, a huge int.
             return None
-        if type(current) is not GeneratorType or current.gi_code is not LEAF:
+        if type(coroutine) is not GeneratorType or coroutine.gi_code is not LEAF:
             return None
         return f"[{text}]" if len(text) < LARGE_VALUE_BYTES - 2 else None
 
     def _other(self, x: Any) -> str:
-        """The text of what is no atom: a live object of the run, or data whose parts are met nowhere else."""
+        """The text of any value; most are data whose parts are met nowhere else, or an iterator of a `range`."""
         key = id(x)
         live = self._live.get(key)
         if live is not None:
             return live
+        kind = type(x)
+        if kind in ATOM_TEXTS:
+            return ATOM_TEXTS[kind](x)
         known = self._known
         if known is None:
             known = self._known = self._registry.globals()
-        kind = type(x)
         if kind in _RANGES:
             if key in self._met or key in known:
                 raise NotPlain
@@ -109,9 +114,12 @@ class ChainWriter:
         held, now = kept.held, held_by(kept.parts)
         if len(now) != len(held) or not all(map(is_, now, held)):
             return self._container(x, key, known)
-        if not self._seen.isdisjoint(kept.ids):
-            raise NotPlain
-        self._seen = self._seen | kept.ids if self._seen else kept.ids
+        if self._seen:
+            if not self._seen.isdisjoint(kept.ids):
+                raise NotPlain
+            self._seen |= kept.ids
+        else:
+            self._seen = kept.ids
         return kept.text
 
     def _range(self, x: Any, key: int) -> tuple[Any, int, int]:
@@ -135,30 +143,33 @@ class ChainWriter:
             self._kept[key] = Kept(parts, text, known)
         return text
 
+    def _form(self, unit: Unit, point: int, variables: Mapping[str, Any]) -> Form:
+        """What writes a frame at a point: a function made for it, kept with the unit. `NotPlain` where it takes more.
+
+        What these variables hold tells what to expect there; the function is right for anything.
+        """
+        if unit.recipes_at[point] or unit.cells_at[point]:
+            raise NotPlain
+        parts: list[ast.expr] = [ast.Constant(frame_head(unit, point) + "{")]
+        for index, name in enumerate(unit.locals_at[point][0]):
+            parts.append(ast.Constant(f"{',' if index else ''}{write(name)}:"))
+            x = variables[name]
+            value = ast.parse(_LIVE if id(x) in self._live else _NUMBER if type(x) is int else _OTHER, mode="eval")
+            next(node for node in ast.walk(value) if isinstance(node, ast.Constant)).value = name
+            parts.append(ast.FormattedValue(value.body, -1))
+        parts.append(ast.Constant('},"cells":{}}'))
+        made = ast.parse("lambda variables, other, live: 0", mode="eval")
+        assert isinstance(made.body, ast.Lambda)
+        made.body.body = ast.JoinedStr(parts)
+        code = compile(ast.fix_missing_locations(made), "<weft: the text of a frame>", "eval")
+        form: Form = eval(code, {"id": id, "int": int, "type": type})
+        unit.forms[point] = form
+        return form
+
 
 @lru_cache(maxsize=256)
 def _live_text(token: str) -> str:
     return write({"$live": token})
-
-
-def _form(unit: Unit, point: int) -> Form:
-    """What writes a frame at a point: a function made for it, kept with the unit. `NotPlain` where it takes more."""
-    if unit.recipes_at[point] or unit.cells_at[point]:
-        raise NotPlain
-    parts: list[ast.expr] = [ast.Constant(frame_head(unit, point) + "{")]
-    for index, name in enumerate(unit.locals_at[point][0]):
-        parts.append(ast.Constant(f"{',' if index else ''}{write(name)}:"))
-        value: ast.Expression = ast.parse(_VALUE, mode="eval")
-        next(node for node in ast.walk(value) if isinstance(node, ast.Constant)).value = name
-        parts.append(ast.FormattedValue(value.body, -1))
-    parts.append(ast.Constant('},"cells":{}}'))
-    made = ast.parse("lambda variables, other: 0", mode="eval")
-    assert isinstance(made.body, ast.Lambda)
-    made.body.body = ast.JoinedStr(parts)
-    code = compile(ast.fix_missing_locations(made), "<weft: the text of a frame>", "eval")
-    form: Form = eval(code, {"atom": ATOM_TEXTS.get, "int": int, "type": type})
-    unit.forms[point] = form
-    return form
 
 
 def frame_head(unit: Unit, point: int) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from weft_core.resume.values.large_values import LargeValues
 
 _NONE: frozenset[str] = frozenset()
+_NOTHING_KNOWN: dict[int, Any] = {}
 _ROUNDS_MAX = 50
 
 
@@ -59,7 +60,7 @@ class FiberEncoder:
             if externals is not None:
                 externals.chains = chains
         self._chains = chains
-        self._known: dict[int, Any] = {}
+        self._known = _NOTHING_KNOWN
         self._known_for: object = None
         self._live_for: object = None
         self._large: LargeValues | None = None

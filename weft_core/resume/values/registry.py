@@ -312,10 +312,8 @@ class Registry:
         Made anew when a module was imported, a global came or went, or one that holds data was bound to something else.
         """
         getters, keys, values = self._bound
-        if (
-            len(sys.modules) + sum(map(len, self._watched)) == self._globals_mark
-            and all(map(is_, map(call, getters, keys), values))
-            and len(self._watched) == len(self.modules)
+        if len(sys.modules) + sum(map(len, self._watched)) == self._globals_mark and all(
+            map(is_, map(call, getters, keys), values)
         ):
             return self._globals
         self._globals = _index_globals(self._app_modules())
