@@ -66,8 +66,9 @@ def add_changes(batch: Batch, run: RunKeys, changes: Changes, *, ready_version: 
         put[run.run] = changes.record
     if changes.state is not None:
         put[run.state] = changes.state
-    for slot, text in changes.history.items():
-        put[f"{run.history}{slot:0{keys.SLOT_DIGITS}d}"] = text
+    if changes.history:
+        for slot, text in changes.history.items():
+            put[f"{run.history}{slot:0{keys.SLOT_DIGITS}d}"] = text
     for due, fiber_id in changes.timers_clear:
         delete.add(keys.timer(due, run.run_id, fiber_id))
     for fiber_id, row in changes.fibers.items():
@@ -77,11 +78,12 @@ def add_changes(batch: Batch, run: RunKeys, changes: Changes, *, ready_version: 
             put[run.fiber + fiber_id] = row
     for due, fiber_id in changes.timers_set:
         put[keys.timer(due, run.run_id, fiber_id)] = "{}"
-    for digest, value in changes.values.items():
-        if value is None:
-            delete.add(run.values + digest)
-        else:
-            put[run.values + digest] = value
+    if changes.values:
+        for digest, value in changes.values.items():
+            if value is None:
+                delete.add(run.values + digest)
+            else:
+                put[run.values + digest] = value
     for n in changes.consumed:
         delete.add(f"{run.inbox}{n:0{keys.INBOX_DIGITS}d}")
     if changes.closed:

@@ -21,7 +21,7 @@ def begin(machine: Machine, fiber: Fiber) -> None:
     fiber.queued = False
     wait = fiber.wait
     if wait is None:
-        machine.queue.append((fiber, "value", None))
+        machine.own("queue").append((fiber, "value", None))
         machine.touch(fiber)
         return
     wait.begin(machine.now)
@@ -47,7 +47,7 @@ def register(machine: Machine, fiber: Fiber) -> None:
                 if machine.record.status != "suspended":
                     machine.settle_activity(fiber, "outcome", wait.outcome)
             elif wait.retry_at is None and machine.record.status != "suspended":
-                machine.dispatch.add(fiber.id)
+                machine.own("dispatch").add(fiber.id)
         case SignalWait() as wait:
             machine.own("signal_waiters").setdefault(wait.name, []).append(fiber)
             machine.offer(wait.name)

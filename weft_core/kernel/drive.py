@@ -57,7 +57,7 @@ def drive(machine: Machine, fiber: Fiber, kind: str, payload: Any) -> None:
 def note_plain(machine: Machine, fiber: Fiber) -> None:
     """`go_on` has left this fiber waiting in plain frames for a plain activity: let `changes` tell it."""
     if machine.record.status != "suspended":
-        machine.dispatch.add(fiber.id)
+        machine.own("dispatch").add(fiber.id)
     machine.touch(fiber)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weft_core.kernel import branches, tasks
+from weft_core.kernel.empty import NO_NAMES
 from weft_core.kernel.fibers import ROOT
 from weft_core.kernel.waits import ActivityWait
 
@@ -43,7 +44,7 @@ def close(machine: Machine, status: Any, reason: str, outcome: str | None = None
         record.error = outcome[9:-1].removesuffix(',"cancelled":true')
     if reason and record.cancel_reason is None and status == "terminated":
         record.cancel_reason = reason
-    unread = sum(len(rows) for rows in machine.signals.values())
+    unread = sum(map(len, machine.signals.values())) if machine.signals else 0
     machine.note(status, **({"unread_signals": unread} if unread else {}))
     record.history_count = machine.history.count
     machine.record_changed = True
@@ -51,4 +52,4 @@ def close(machine: Machine, status: Any, reason: str, outcome: str | None = None
         if isinstance(fiber.wait, ActivityWait) and fiber.outcome is None and not fiber.queued:
             branches.unregister(machine, fiber)
     machine.drop_coroutines()
-    machine.dispatch.clear()
+    machine.dispatch = NO_NAMES

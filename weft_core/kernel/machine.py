@@ -88,7 +88,7 @@ class Machine:
         self.context = Context(self, self.state)
         self.externals = Externals({"ctx": self.context, "state": self.state, "log": self.context.log})
         self.fibers: dict[str, Fiber] = {}
-        self.queue: list[tuple[Fiber, str, Any]] = []
+        self.queue: list[tuple[Fiber, str, Any]] = NO_ROWS
         self.current: Fiber | None = None
         self.signals: dict[str, deque[InboxRow]] = NOTHING
         self.offers: dict[str, None] = NOTHING
@@ -102,9 +102,9 @@ class Machine:
         self.activity_count = 0
         self.inbox_next = 1
         self.arrived: list[InboxRow] = NO_ROWS
-        self.dispatch: set[str] = set()
+        self.dispatch: set[str] = NO_NAMES
         self.abort: list[tuple[str, str]] = NO_ROWS
-        self.moved: dict[str, Fiber | None] = {}
+        self.moved: dict[str, Fiber | None] = NOTHING
         self.due: dict[str, int] = NOTHING
         self.stored_due: dict[str, int] = NOTHING
         self.record_changed = False
@@ -263,7 +263,7 @@ class Machine:
             return
         root.coroutine = call
         root.frames = "[]"
-        self.queue.append((root, "value", None))
+        self.queue = [(root, "value", None)]
 
     def drain(self) -> None:
         """Let everything that is queued move."""
@@ -271,7 +271,7 @@ class Machine:
             if not self.queue:
                 self._give_signal()
                 continue
-            moving, self.queue = self.queue, []
+            moving, self.queue = self.queue, NO_ROWS
             for fiber, kind, payload in moving:
                 drive(self, fiber, kind, payload)
                 if self.new_tasks:
@@ -284,14 +284,14 @@ class Machine:
         interrupt, throw.
         """
         fiber.wait = None
-        self.moved[fiber.id] = fiber
+        self.own("moved")[fiber.id] = fiber
         if fiber.due is not None or fiber.scopes:
             self._set_due(fiber)
-        self.queue.append((fiber, kind, payload))
+        self.own("queue").append((fiber, kind, payload))
 
     def touch(self, fiber: Fiber) -> None:
         """The fiber's row changes with this turn."""
-        self.moved[fiber.id] = fiber
+        self.own("moved")[fiber.id] = fiber
         wait = fiber.wait
         if fiber.due is not None or fiber.scopes or (wait is not None and wait.due is not None):
             self._set_due(fiber)
@@ -307,7 +307,7 @@ class Machine:
 
     def release(self, fiber: Fiber) -> None:
         """The fiber is gone: its row, timer and values go with this turn."""
-        self.moved[fiber.id] = None
+        self.own("moved")[fiber.id] = None
         if self.due:
             self.due.pop(fiber.id, None)
         self.large.drop(fiber.values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft_core.kernel.changes import Changes
-from weft_core.kernel.empty import NO_ROWS, NOTHING
+from weft_core.kernel.empty import NO_NAMES, NO_ROWS, NOTHING
 from weft_core.kernel.fibers import ROOT
 from weft_core.kernel.records import CLOSED
 
@@ -71,7 +71,7 @@ def _keep_history(machine: Machine, closed: bool) -> None:
         if carrier is None:
             machine.history.write(())
             return
-        machine.moved[ROOT] = carrier
+        machine.own("moved")[ROOT] = carrier
     machine.history.ride(carrier)
 
 
@@ -82,8 +82,8 @@ def armed(machine: Machine) -> dict[str, int]:
 
 def committed(machine: Machine) -> None:
     """The last `changes` are durable."""
-    machine.moved.clear()
-    machine.dispatch.clear()
+    machine.moved = NOTHING
+    machine.dispatch = NO_NAMES
     machine.record_changed = False
     machine.stored_state_text = machine.state_text
     if machine.due or machine.stored_due:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any
 
 from weft_core.store.port import Batch
@@ -14,6 +16,7 @@ KEYS_PER_QUERY = 256
 ROWS_PER_STATEMENT = 32
 """Rows put or deleted by one statement where there are so many: half the time a row of one statement for each takes."""
 
+_KEY, _TEXT = itemgetter(0), itemgetter(1)
 Many = Callable[[str, list[Any]], sqlite3.Cursor]
 """`executemany` of a connection."""
 
@@ -54,7 +57,8 @@ def insert(many: Many, rows: Iterable[tuple[str, str]], number: int) -> None:
 
 def _put(many: Many, one: str, together: str, rows: Iterable[tuple[str, str]], number: int) -> None:
     # In the order of their keys they lie side by side in the index (measured: new rows take less than half the time).
-    values = [value for key, text in sorted(rows) for value in (key, text, number)]
+    ordered = sorted(rows)
+    values = [*chain.from_iterable(zip(map(_KEY, ordered), map(_TEXT, ordered), repeat(number)))]
     size = 3 * ROWS_PER_STATEMENT
     rest = len(values) - len(values) % size
     if rest:

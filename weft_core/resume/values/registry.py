@@ -29,6 +29,7 @@ _SETTLED = (*_ATOMS[1:], type, tuple, frozenset, FunctionType, BuiltinFunctionTy
 Bound = tuple[list[Callable[[str], object]], list[str], list[object]]
 """Names that may be bound to something else one day: how to look each up, the name, and what it is bound to now."""
 
+_NOTHING_PLACED: dict[int, Any] = {}
 _UNSAFE_BUILTINS = frozenset(
     [
         "eval",
@@ -107,7 +108,7 @@ class Externals:
         self.by_token = objects or {}
         self.by_id = {id(value): _live(token) for token, value in self.by_token.items()}
         self._whole = self.by_id
-        self.placed: dict[int, Any] = {}
+        self.placed: dict[int, Any] = _NOTHING_PLACED
         self.chains: ChainWriter | None = None
 
     def place(self, token: str, value: object) -> None:
@@ -118,11 +119,11 @@ class Externals:
         if found or self.placed:
             parts = {key: {"$live": place} for key, place in found.items()}
             self.by_id = {**self._whole, **parts}
-            self.placed = {id(value): value, **parts} if found else {}
+            self.placed = {id(value): value, **parts} if found else _NOTHING_PLACED
 
     def forget_places(self) -> None:
         """Know whole live objects only."""
-        self.by_id, self.placed = self._whole, {}
+        self.by_id, self.placed = self._whole, _NOTHING_PLACED
 
     def clear(self) -> None:
         """Let go of all of them: the run is forgotten."""
