@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.ledger import Ledger
 from tests.faults.scenarios import SCENARIOS, Scenario, outcome, scenario
-from weft_core import App, Context
+from weft_core import App, Client, Context, Engine
 from weft_core.kernel.results import completed
 from weft_core.kernel.step import step as real
 from weft_core.store.memory import MemoryStore
@@ -158,3 +158,46 @@ def test_the_short_way_writes_what_the_general_way_writes(scenario: Scenario) ->
     if scenario.name == "everything_around_steps":
         assert steps >= 20
         assert ended[0][0] == "completed"
+
+
+class Interrupted(MemoryStore):
+    """Sends a run that is about to end a signal, in the moment before the commit that ends it."""
+
+    async def commit(self, batch: Batch) -> int:
+        ending = [key for key in batch.delete if key == "ready/ends"]
+        others = [key for key in batch.put if key.startswith("fiber/goes-on/")]
+        if ending and others and not self.sent:
+            self.sent = True
+            await Client(self, self.app).handle("ends").signal("late")
+        return await super().commit(batch)
+
+    def __init__(self, app: App) -> None:
+        super().__init__()
+        self.app = app
+        self.sent = False
+
+
+def test_a_plain_step_is_not_lost_when_the_round_it_shares_is_written_again() -> None:
+    app = App("shared")
+
+    @app.activity
+    async def step(n: int) -> int:
+        return n
+
+    @app.workflow
+    async def main(ctx: Context, count: int) -> int:
+        total = 0
+        for n in range(count):
+            total += await ctx.run(step, n)
+        return total
+
+    async def run() -> tuple[list[Any], bool]:
+        store = Interrupted(app)
+        async with await Engine.open(store, app) as engine:
+            runs = await asyncio.gather(engine.start(main, 5, id="ends"), engine.start(main, 12, id="goes-on"))
+            async with asyncio.timeout(20):
+                return [await run.result() for run in runs], store.sent
+
+    results, sent = asyncio.run(run())
+    assert sent, "the two runs never shared the commit that this is about"
+    assert results == [10, 66]
