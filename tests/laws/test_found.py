@@ -12,6 +12,30 @@ from tests.laws.generate import Program
 from tests.laws.test_side_by_side import COMPREHENSIONS_SIDE_BY_SIDE
 
 FOUND = {
+    "the key of a dict comprehension is read before its value is evaluated": """
+        @unit
+        async def main(*args, **kw):
+            k = 1
+            note(1, {k: (k := t(2)) async for c in UnitTurns(3, 2)})
+            note(4, k)
+            try:
+                note(5, {nowhere: t(6) async for c in UnitTurns(7, 1)})
+            except NameError as e0:
+                note(8, e0)
+            return {k: t(9, c) for c in [await op(10), await op(11)]}
+        """,
+    "a comprehension reads the target of the one around it before that has a value": """
+        @unit
+        async def main(*args, **kw):
+            try:
+                note(1, {c for c in [await op(2)] for x in [sum([1 async for d in UnitTurns(3, 1) if x])]})
+            except NameError as e0:
+                note(4, e0)
+            try:
+                note(5, {c for c in [await op(6)] for x in [x]})
+            except NameError as e1:
+                note(7, e1)
+        """,
     "an error in the type of a later except* clause came up while an earlier clause's part was handled": """
         @unit
         async def main(*args, **kw):

@@ -138,7 +138,8 @@ def free_value(name: str) -> Any:
         return sys._getframe(1).f_locals[name]
     except KeyError:
         pass
-    raise NameError(_FREE.format(name), name=name)
+    shown = name.rpartition(".")[2]
+    raise NameError(_FREE.format(shown), name=shown)
 
 
 _LOCAL = "cannot access local variable '{}' where it is not associated with a value"

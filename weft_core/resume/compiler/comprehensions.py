@@ -85,8 +85,11 @@ class Comprehensions(Conditions):
         kept = load(result, node)
         if isinstance(node, ast.DictComp):
             key, value = self.sequence([rename.visit_copy(node.key), rename.visit_copy(node.value)])
-            if not isinstance(key, (ast.Name, ast.Constant)):
-                key = self.keep(key)  # assignment would evaluate the value first
+            if not isinstance(key, ast.Constant) and not (isinstance(key, ast.Name) and key.id[0] == "@"):
+                # Assignment would evaluate the value first, which may bind the name anew, or fail before the name does.
+                name = self.fresh("d")
+                self.out.append(assign(name, key, key))
+                key = load(name, key)
             self.out.append(assign_to(at(ast.Subscript(kept, key, ast.Store()), node), value, node))
             return
         name = "add" if isinstance(node, ast.SetComp) else "append"
@@ -138,6 +141,7 @@ class Renamer(Rename):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id in self.names:
             node.id = self.names[node.id]
+            node._inner = False  # type: ignore[attr-defined]
         else:
             node._inner = True  # type: ignore[attr-defined]  # Python 3.11 reads it in a function of its own
         return node

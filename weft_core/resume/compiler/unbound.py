@@ -55,11 +55,15 @@ class Unbound:
         for node in nodes:
             if node is not None:
                 for name in reads(node):
-                    free = getattr(name, "_inner", False) and COMPREHENSIONS_ARE_FUNCTIONS and name.id in self.local
+                    free = COMPREHENSIONS_ARE_FUNCTIONS and getattr(name, "_inner", False) and self._holds(name.id)
                     sure = name.id in bound and name.id not in self.never
                     if not sure and (free or self.concerns(name.id)):
                         name._unbound = "free" if free else "local"  # type: ignore[attr-defined]
                         self.found = True
+
+    def _holds(self, name: str) -> bool:
+        """Whether it is the function's own variable, or a target of a comprehension (see `Renamer`) around another."""
+        return name in self.local or name.startswith("@n")
 
     # --- flow ----------------------------------------------------------------------------------------------------
 
