@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -155,3 +156,16 @@ def open_weft(page: Page, **options: Any) -> None:
     """`Weft.open` on the tests' app, kept in `window.it`."""
     page.wait_for_function("window.weft !== undefined")
     page.evaluate("async (options) => { window.it = await openWeft(options); }", options)
+
+
+def until(page: Page, condition: str, *, seconds: int = 60) -> None:
+    """Wait until a condition in the page holds, which may be a promise (`wait_for_function` takes any promise for true)."""
+    page.evaluate(
+        f"""async () => {{
+            const end = performance.now() + {1_000 * seconds};
+            while (!(await ({condition}))) {{
+                if (performance.now() > end) throw new Error({json.dumps(f"not within {seconds} s: {condition}")});
+                await new Promise((next) => setTimeout(next, 20));
+            }}
+        }}"""
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Dialog
 
-from tests.browser.conftest import Browser, open_weft
+from tests.browser.conftest import Browser, open_weft, until
 
 pytestmark = pytest.mark.browser
 FAILURE = "({ code, name, message }) => `${name} ${code}: ${message}`"
@@ -107,9 +107,10 @@ def test_closing_ends_also_twice_and_also_when_a_workflow_never_gives_the_thread
     page = browser.page()
     open_weft(page)
     page.evaluate("it.start('spin', undefined, { id: 's' })")
-    page.wait_for_function("it.run('s').state().then(({ spinning }) => spinning)")
+    until(page, "it.run('s').state().then(({ spinning }) => spinning)")
     page.evaluate("Promise.all([it.close(), it.close(), it.close()])")
-    assert page.evaluate("navigator.locks.query().then(({ held, pending }) => held.length + pending.length)") == 0
+    # Chromium takes up to two seconds to end a worker that does not listen; only then are its locks free.
+    until(page, "navigator.locks.query().then(({ held, pending }) => held.length + pending.length === 0)", seconds=20)
     assert "closed" in page.evaluate(
         "(() => { try { it.engine.start(); return 'started' } catch (error) { return `${error.code}: closed` } })()"
     )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import ROOT, Browser, open_weft
+from tests.browser.conftest import ROOT, Browser, open_weft, until
 
 pytestmark = pytest.mark.browser
 CARRY = ROOT / "tests" / "browser" / "carry.py"
@@ -89,9 +89,9 @@ def test_a_run_of_the_browser_finishes_on_cpython(browser: Browser, tools: None)
     page = browser.page()
     open_weft(page)
     page.evaluate("it.start('nested', 3, { id: 'carried', args: [4] })")
-    page.wait_for_function(waits_for("go"))
+    until(page, waits_for("go"))
     page.evaluate("it.run('carried').signal('go', 'one')")
-    page.wait_for_function(waits_for("go on"))
+    until(page, waits_for("go on"))
     page.evaluate("it.close()")
     finished = carry("home", {"rows": rows_of(page), "signals": [["go on", "two"]]})
     assert finished["result"] == whole["result"]
