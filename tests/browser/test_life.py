@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.conftest import Browser, open_weft
+from tests.browser.conftest import Browser, open_weft, until
 
 pytestmark = pytest.mark.browser
 SERVING = "it.engine.view.phase === 'serving'"
@@ -91,6 +91,21 @@ def test_of_two_tabs_one_leads_and_the_other_takes_over_when_it_ends(browser: Br
     assert len(browser.ledger.entries) <= 41
 
 
+def test_a_run_waits_for_a_tab_that_was_given_its_activity(browser: Browser) -> None:
+    first = browser.page()
+    open_weft(first, activities={})
+    first.evaluate("it.ready")
+    second = browser.page()
+    open_weft(second)
+    second.wait_for_function("it.engine.view.phase === 'waiting'")
+    problem = "it.start('loud', 'x', { id: 'l' }).then((run) => run.result()).catch((error) => error.message)"
+    assert "Weft.open({ activities: { shout } })" in second.evaluate(problem)
+    assert second.evaluate("it.run('l').status()") == "suspended"
+    first.close()
+    until(second, "it.run('l').status().then((status) => status === 'completed')")
+    assert second.evaluate("it.run('l').result()") == "X"
+
+
 def test_a_tab_without_an_engine_notices_that_the_leader_is_gone(browser: Browser) -> None:
     leader = browser.page()
     open_weft(leader)
@@ -114,7 +129,7 @@ def test_lists_are_filtered(browser: Browser) -> None:
     page.evaluate("it.start('greet', 'Ada', { id: 'g-1' })")
     page.evaluate("it.start('greet', 'Bob', { id: 'g-2' })")
     assert page.evaluate("it.start('loud', 'x', { id: 'l' }).then((run) => run.result())") == "X"
-    page.wait_for_function("it.count({ status: 'waiting' }).then((count) => count === 2)")
+    until(page, "it.count({ status: 'waiting' }).then((count) => count === 2)")
     names = "it.list({ status: ['completed', 'waiting'], limit: 2 }).then((runs) => runs.map((run) => run.id))"
     assert page.evaluate(names) == ["g-1", "g-2"]
     assert page.evaluate("it.list({ status: 'completed' }).then((runs) => runs.map((run) => run.id))") == ["l"]

@@ -177,3 +177,23 @@ async def test_branches_nest(make: Harness) -> None:
 async def test_all_respects_its_limit(make: Harness) -> None:
     result, _ = await run(make, "limited")
     assert result == 30.0
+
+
+async def test_branches_begin_in_order_so_the_same_one_wins_everywhere(make: Harness) -> None:
+    app, began = App("order"), list[str]()
+
+    @app.activity
+    async def go(name: str) -> str:
+        began.append(name)
+        return name
+
+    @app.workflow
+    async def main(ctx: Context) -> list[Any]:
+        names = [f"{letter}{n}" for n in range(6) for letter in "zya"]
+        return [await ctx.map(go, names), await ctx.race(*(ctx.run(go, name) for name in names))]
+
+    engine = await make.engine(app)
+    run = await engine.start(main)
+    names = [f"{letter}{n}" for n in range(6) for letter in "zya"]
+    assert await run.result() == [names, "z0"]
+    assert began[: len(names)] == names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.suite.harness import Harness
+from tests.suite.harness import Harness, cases
 from weft_core import (
     AlreadyExists,
     App,
@@ -442,3 +442,30 @@ async def test_a_forgotten_await_is_named(make: Harness) -> None:
     engine = await make.engine(app)
     error = await raised((await engine.start("forgetful")).result(), CheckpointError)
     assert "write `await` in front of it" in str(error)
+
+
+@cases("gone", ("0",), ("0.2",), ("0.1",))
+async def test_a_run_whose_row_was_deleted_is_parked_and_can_be_ended(make: Harness, gone: str) -> None:
+    from weft_core.store import keys
+    from weft_core.store.port import Batch
+
+    app = App("deleted")
+
+    @app.workflow
+    async def main(ctx: Context) -> Any:
+        return await ctx.all(ctx.wait_for_signal("a"), ctx.wait_for_signal("b"))
+
+    engine = await make.engine(app)
+    await engine.start(main, id="r")
+    await engine.settle()
+    await engine._halt()
+    await engine.store.release()
+    await engine.store.commit(Batch(delete={keys.fiber("r", gone)}))
+    engine = await make.reopen(engine, app)
+    await engine.handle("r").signal("a")
+    await engine.settle()
+    info = await engine.handle("r").info()
+    assert info.problem is not None and info.problem["code"] == "decode" and "is missing" in info.problem["message"]
+    await engine.handle("r").terminate()
+    await engine.settle()
+    assert await engine.handle("r").status() == "terminated"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weft_core.errors import ActivityTimeout, CheckpointError, UnknownActivity
 from weft_core.kernel.waits import ActivityWait
 from weft_core.model.app import Activity
-from weft_core.resume.values import ATOMS
+from weft_core.resume.values import ATOMS, SURELY_FITS
 
 if TYPE_CHECKING:
     from weft_core.engine.host import Host
@@ -138,26 +138,18 @@ class Attempt:
             self._arm_beat(self.activity.heartbeat_ms)
 
     async def _run(self) -> None:
-        codec = self._reports.codec
         try:
-            call = self.wait.call
-            args, kwargs = codec.decode(self.wait.args) if call is None else (call, _NO_KEYWORDS)
+            call, activity = self.wait.call, self.activity
             _current.set(self)
-            if self._details is not None:
-                self.info()
-            activity = self.activity
-            function = activity.function
-            if activity.is_async:
-                result = await function(*args, **kwargs)
+            if call is not None and activity.is_async and self._details is None:
+                result = await activity.function(*call)
             else:
-                host = self._reports.host
-                if host.threads:
-                    result = await host.in_thread(lambda: self._in_thread(function, args, kwargs))
-                else:
-                    result = function(*args, **kwargs)
-                if isinstance(result, Awaitable):
-                    result = await result
-            text = None if type(result) in ATOMS else codec.encode(result, what=activity.result_name)
+                result = await self._called()
+            kind = type(result)
+            if kind in ATOMS and (kind is not str or len(result) <= SURELY_FITS):
+                text = None
+            else:
+                text = self._reports.codec.encode(result, what=activity.result_name)
         except CheckpointError as error:
             error.non_retryable = True  # type: ignore[attr-defined]  # it did its work; its result cannot be kept
             self._failed(error)
@@ -174,6 +166,22 @@ class Attempt:
             self._report(True, text, None if text is not None else result)
         finally:
             self.task = None  # its context knows this attempt: a circle
+
+    async def _called(self) -> Any:
+        """What the function gives, whichever kind it is."""
+        call, activity, reports = self.wait.call, self.activity, self._reports
+        args, kwargs = reports.codec.decode(self.wait.args) if call is None else (call, _NO_KEYWORDS)
+        if self._details is not None:
+            self.info()
+        function = activity.function
+        if activity.is_async:
+            return await function(*args, **kwargs)
+        host = reports.host
+        if host.threads:
+            result = await host.in_thread(lambda: self._in_thread(function, args, kwargs))
+        else:
+            result = function(*args, **kwargs)
+        return await result if isinstance(result, Awaitable) else result
 
     def _in_thread(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self.wait.timeout_ms is not None or self.activity.heartbeat_ms is not None:
@@ -271,11 +279,18 @@ class Activities:
     """The activities an engine can run: the app's, and those registered with the engine by name.
 
     `engine.activities["charge"] = fake_charge` replaces one; the app's policy for that name stays.
+
+    `elsewhere`: another engine may come to this store that knows activities which this one does not, as tabs do that were
+    given different ones. A run that asks for one is parked until such an engine tries it; nothing is raised in the run.
     """
 
     def __init__(self, declared: dict[str, Activity[..., Any]]) -> None:
+        self.elsewhere = False
         self._declared = declared
         self._own: dict[str, Activity[..., Any]] = {}
+        self._found = _Found(self)
+        self.find: Callable[[str], Activity[..., Any]] = self._found.__getitem__
+        """What a run gets for a name; for one that may be known elsewhere, an activity that is not `here`."""
 
     def __setitem__(self, name: str, function: Callable[..., Any] | Activity[..., Any]) -> None:
         if isinstance(function, Activity):
@@ -283,7 +298,7 @@ class Activities:
         like = self._declared.get(name)
         from weft_core.model.retry import DEFAULT
 
-        self._own[name] = Activity(
+        self._own[name] = self._found[name] = Activity(
             function,
             name=name,
             retry=like.retry if like else DEFAULT,
@@ -294,17 +309,52 @@ class Activities:
 
     def __delitem__(self, name: str) -> None:
         del self._own[name]
+        del self._found[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._own or name in self._declared
 
     def __getitem__(self, name: str) -> Activity[..., Any]:
-        own = self._own
-        found = own[name] if own and name in own else self._declared.get(name)
-        if found is None:
-            names = ", ".join(sorted({*self._own, *self._declared})) or "none"
-            raise UnknownActivity(
-                f"no activity {name!r} here; there are: {names}. Declare it with @app.activity, or register it with "
-                f"engine.activities[{name!r}] = function"
-            )
+        found = self._found[name]
+        if not found.here:
+            raise self.unknown(name)
         return found
+
+    def unknown(self, name: str) -> UnknownActivity:
+        """The error of a name that nothing is known under."""
+        names = ", ".join(sorted({*self._own, *self._declared})) or "none"
+        remedy = f"Declare it with @app.activity, or register it with engine.activities[{name!r}] = function"
+        if self.elsewhere:
+            remedy = (
+                f"Declare it with @app.activity, or give it to Weft.open({{ activities: {{ {name} }} }}): the run goes on "
+                "when a page that does runs the engine"
+            )
+        return UnknownActivity(f"no activity {name!r} here; there are: {names}. {remedy}")
+
+
+class _Found(dict[str, Activity[..., Any]]):
+    """What was looked up before. What an app has declared stays declared."""
+
+    def __init__(self, all_: Activities) -> None:
+        self._all = all_
+
+    def __missing__(self, name: str) -> Activity[..., Any]:
+        declared = self._all._declared
+        if name in declared:
+            found = self[name] = declared[name]
+            return found
+        if not self._all.elsewhere:
+            raise self._all.unknown(name)
+        from weft_core.model.retry import DEFAULT
+
+        absent: Activity[..., Any] = Activity(
+            _absent, name=name, retry=DEFAULT, timeout_ms=None, total_timeout_ms=None, heartbeat_ms=None
+        )
+        absent.here = False
+        absent.limited = True  # nothing about it is as usual
+        return absent
+
+
+async def _absent(*args: Any, **kwargs: Any) -> Any:
+    """Stands for an activity that is not here; nobody calls it."""
+    raise AssertionError

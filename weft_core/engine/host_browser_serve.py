@@ -109,6 +109,7 @@ class Door:
         app = load_app(spec)
         self.page.state("booting", f"opening {url}")
         self.engine = engine = await Engine.open(url, app, wait=True)
+        engine.activities.elsewhere = True  # other tabs, or this one after a deploy, may give others
         for name in activities:
             engine.activities[name] = self.activity(name)
         engine.host.entering = self._entering

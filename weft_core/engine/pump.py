@@ -73,7 +73,7 @@ class Pump:
         self.parking = Parking(store, owner_version)
         self._attempts = Attempts(activities=activities, codec=app.codec, host=host, wake=self._wake.set)
         self._submissions = Submissions(self._commit, self._submitted)
-        self._runs = Residents(store, app, find_activity=activities.__getitem__, patient=patient)
+        self._runs = Residents(store, app, find_activity=activities.find, patient=patient)
         self._waiters = Waiters()
         self._crowded = Crowded(self._attempts)
         self._agenda = Agenda(store, self._runs, self.parking, self._crowded)

@@ -64,7 +64,7 @@ def activity_wait(machine: Machine, fiber: Fiber, operation: RunActivity) -> Act
     args = machine.codec.encode_atoms(call) if options is None or not options.kwargs else None
     number = fiber.next_number()
     if args is not None:
-        wait = ActivityWait(f"{fiber.id}:{number}", name, args, call, activity)
+        wait = ActivityWait(f"{fiber.id}:{number}", name, args, call, activity if activity.here else None)
     else:
         kwargs = {} if options is None else options.kwargs
         wait = ActivityWait(f"{fiber.id}:{number}", name, machine.codec.encode_call(call, kwargs, what=name))

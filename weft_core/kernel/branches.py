@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weft_core.errors import DecodeError
 from weft_core.kernel.begin import map_child
 from weft_core.kernel.fibers import ROOT, Fiber
 from weft_core.kernel.waits import ActivityWait, BranchWait, Interrupt, JoinWait, SignalWait, SleepWait
@@ -47,7 +48,7 @@ def register(machine: Machine, fiber: Fiber) -> None:
                 if machine.record.status != "suspended":
                     machine.settle_activity(fiber, "outcome", wait.outcome)
             elif wait.retry_at is None and machine.record.status != "suspended":
-                machine.own("dispatch").add(fiber.id)
+                machine.own("dispatch")[fiber.id] = None
         case SignalWait() as wait:
             machine.own("signal_waiters").setdefault(wait.name, []).append(fiber)
             machine.offer(wait.name)
@@ -70,7 +71,7 @@ def unregister(machine: Machine, fiber: Fiber) -> None:
         case ActivityWait() as wait:
             machine.activity_count -= 1
             if fiber.id in machine.dispatch:
-                machine.dispatch.discard(fiber.id)
+                del machine.dispatch[fiber.id]
             elif wait.retry_at is None:
                 machine.own("abort").append((fiber.id, wait.operation_id))
         case SignalWait() as wait:
@@ -89,12 +90,13 @@ def open_branches(machine: Machine, parent: Fiber, wait: BranchWait) -> None:
     """Count the branches that are left and begin as many as may be under way."""
     wait.left = wait.count
     wait.made = wait.count if wait.items is None else 0
-    running = 0
+    running = found = 0
     wait.waiting = []
     for index in range(wait.count):
         child = machine.fibers.get(f"{parent.id}.{wait.first + index}")
         if child is None:
             continue
+        found += 1
         wait.made = max(wait.made, index + 1)
         if child.outcome is not None:
             wait.left -= 1
@@ -102,6 +104,8 @@ def open_branches(machine: Machine, parent: Fiber, wait: BranchWait) -> None:
             wait.waiting.append(child.id)
         else:
             running += 1
+    if found < wait.made and not wait.stopping:  # branches go all together, but for those that are stopped unbegun
+        raise DecodeError(f"the row of a branch of fiber {parent.id} is missing; it was deleted outside of Weft")
     wait.waiting.reverse()
     if wait.stopping:
         drop_unbegun(machine, wait)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft_core.kernel import branches
-from weft_core.kernel.empty import NO_NAMES
+from weft_core.kernel.empty import NOTHING
 from weft_core.kernel.ending import close
 from weft_core.kernel.fibers import ROOT
 from weft_core.kernel.records import InboxRow
@@ -37,7 +37,7 @@ def obey(machine: Machine, row: InboxRow) -> None:
                     return
                 record.status = "suspended"
                 machine.record_changed = True
-                machine.dispatch = NO_NAMES
+                machine.dispatch = NOTHING
                 machine.note("suspended", name=row.name)
         case "resume":
             wake(machine)
@@ -62,7 +62,7 @@ def wake(machine: Machine) -> None:
                 if wait.outcome is not None:
                     machine.settle_activity(fiber, "outcome", wait.outcome)
                 elif wait.retry_at is None:
-                    machine.own("dispatch").add(fiber.id)
+                    machine.own("dispatch")[fiber.id] = None
             case SignalWait() as wait:
                 machine.offer(wait.name)
             case _:

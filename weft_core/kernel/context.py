@@ -218,7 +218,9 @@ class Context:
         idempotency key. After the last attempt the activity's own exception is raised here, with a note.
         `UnknownActivity` when the app has none of that name.
         """
-        found = find_activity(self._machine, activity)
+        machine = self._machine
+        is_one = type(activity) is Activity
+        found = machine.find_activity(activity.name) if is_one else find_activity(machine, activity)
         if retry is None and timeout is None and total_timeout is None and key is None and not kwargs:
             return RunActivity(found, args)
         check_retry(retry)

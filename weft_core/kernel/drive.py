@@ -57,7 +57,7 @@ def drive(machine: Machine, fiber: Fiber, kind: str, payload: Any) -> None:
 def note_plain(machine: Machine, fiber: Fiber) -> None:
     """`go_on` has left this fiber waiting in plain frames for a plain activity: let `changes` tell it."""
     if machine.record.status != "suspended":
-        machine.own("dispatch").add(fiber.id)
+        machine.own("dispatch")[fiber.id] = None
     machine.touch(fiber)
 
 
@@ -114,16 +114,10 @@ def go_on(
 def _park_plain(machine: Machine, fiber: Fiber, coroutine: Coroutine[Any, Any, Any], operation: RunActivity) -> bool:
     """Do what `_park` does where nothing is special: nearly every step. False, with nothing done, where something is."""
     activity = operation.activity
-    if (
-        activity.limited
-        or machine.state
-        or machine.new_tasks
-        or machine.interrupt_next
-        or fiber.values
-        or machine.state_text != "{}"
-        or machine.record.execution > 1
-    ):
+    if activity.limited or machine.state or machine.new_tasks or machine.interrupt_next:
         return False
+    if machine.plain is not fiber and (fiber.values or machine.state_text != "{}" or machine.record.execution > 1):
+        return False  # none of which changes from one plain step to the next
     args = machine.codec.encode_atoms(operation.args)
     if args is None:
         return False

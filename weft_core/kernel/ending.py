@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weft_core.kernel import branches, tasks
-from weft_core.kernel.empty import NO_NAMES
+from weft_core.kernel.empty import NOTHING
 from weft_core.kernel.fibers import ROOT
 from weft_core.kernel.waits import ActivityWait
 
@@ -52,4 +52,4 @@ def close(machine: Machine, status: Any, reason: str, outcome: str | None = None
         if isinstance(fiber.wait, ActivityWait) and fiber.outcome is None and not fiber.queued:
             branches.unregister(machine, fiber)
     machine.drop_coroutines()
-    machine.dispatch = NO_NAMES
+    machine.dispatch = NOTHING

@@ -58,15 +58,8 @@ class History:
 
     def note_completed(self, now: int, activity: str, fiber_id: str, attempt: int) -> None:
         """The entry of every step, made without the generality of `note`."""
-        self.fresh.append(self.completed(now, activity, fiber_id, attempt))
-
-    def completed(self, now: int, activity: str, fiber_id: str, attempt: int) -> str:
-        """The same as a text, for `carry`."""
-        count = self.count
-        self.count = count + 1
-        if attempt == 1:
-            return f'[{count},{now},{quoted(activity)},"{fiber_id}"]'
-        return f'[{count},{now},{quoted(activity)},"{fiber_id}",{attempt}]'
+        self.fresh.append(completed(self.count, now, activity, fiber_id, attempt))
+        self.count += 1
 
     def ride(self, carrier: Fiber) -> None:
         """Let what is new ride in the row of a fiber that is going to be written; full chunks become rows."""
@@ -112,6 +105,13 @@ class History:
             )
             self.chunks += 1
         return entries[end:]
+
+
+def completed(number: int, now: int, activity: str, fiber_id: str, attempt: int) -> str:
+    """The entry of every step as a text, for `History.carry`."""
+    if attempt == 1:
+        return f'[{number},{now},{quoted(activity)},"{fiber_id}"]'
+    return f'[{number},{now},{quoted(activity)},"{fiber_id}",{attempt}]'
 
 
 def _number(entry: str) -> int:

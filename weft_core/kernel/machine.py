@@ -102,7 +102,7 @@ class Machine:
         self.activity_count = 0
         self.inbox_next = 1
         self.arrived: list[InboxRow] = NO_ROWS
-        self.dispatch: set[str] = NO_NAMES
+        self.dispatch: dict[str, None] = NOTHING  # in the order that attempts are to begin
         self.abort: list[tuple[str, str]] = NO_ROWS
         self.moved: dict[str, Fiber | None] = NOTHING
         self.due: dict[str, int] = NOTHING
@@ -149,6 +149,8 @@ class Machine:
             machine.large.count(fiber.values)
             if fiber.due is not None:
                 machine.own("due")[fiber_id] = fiber.due
+        if record.started_at is not None and ROOT not in machine.fibers:
+            raise DecodeError(f"the row of fiber {ROOT} is missing; it was deleted outside of Weft")
         machine._arm()
         for fiber in machine.fibers.values():
             if fiber.frames is not None and IN_STATE in fiber.frames:
@@ -341,7 +343,7 @@ class Machine:
         """An activity has its result (kind "value" or "atom") or its outcome; the fiber moves."""
         self.activity_count -= 1
         if self.dispatch:
-            self.dispatch.discard(fiber.id)
+            self.dispatch.pop(fiber.id, None)
         self.move(fiber, kind, payload)
 
     def finish_value(self, fiber: Fiber, value: Any) -> None:

@@ -88,7 +88,7 @@ def failed(machine: Machine, attempted: Attempted, error: str, live: BaseExcepti
         machine.note("activity_retried", name=wait.activity, fiber=fiber_id, attempt=attempt, error=text)
         wait.attempt += 1
         wait.retry_at = retry_at
-        machine.own("dispatch").discard(fiber_id)  # a run that was just read wanted to make the attempt again
+        machine.own("dispatch").pop(fiber_id, None)  # a run that was just read wanted to make the attempt again
         machine.touch(fiber)
         return True
     with suppress(Exception):  # a class may be frozen, or keep something else as its notes
@@ -120,7 +120,7 @@ def hold_or_settle(machine: Machine, fiber: Fiber, wait: ActivityWait, outcome: 
 def hold(machine: Machine, fiber: Fiber, wait: ActivityWait, outcome: str) -> None:
     """Keep the outcome in the fiber's row: nobody may receive it yet."""
     wait.outcome = outcome
-    machine.own("dispatch").discard(fiber.id)  # a run that was just read wanted to make the attempt again
+    machine.own("dispatch").pop(fiber.id, None)  # a run that was just read wanted to make the attempt again
     machine.touch(fiber)
 
 

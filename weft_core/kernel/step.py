@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weft_core.kernel.drive import go_on, note_plain
+from weft_core.kernel.history import completed as note
 from weft_core.kernel.results import Attempted, completed
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def step(machine: Machine, attempt: Attempted, text: str | None, value: Any, now
     assert coroutine is not None
     machine.now = now
     history = machine.history
-    entry = history.completed(now, wait.activity, fiber.id, wait.attempt)
+    number = history.count
+    history.count = number + 1  # before what else there may be to note
     if text is not None:
         value = machine.codec.decode(text)
     machine.activity_count -= 1
@@ -49,14 +51,14 @@ def step(machine: Machine, attempt: Attempted, text: str | None, value: Any, now
         or machine.record_changed
         or machine.large.changes
     ):
-        history.fresh.insert(0, entry)
+        history.fresh.insert(0, note(number, now, wait.activity, fiber.id, wait.attempt))
         machine.plain = None
         if plain:
             note_plain(machine, fiber)
         machine.moved = {fiber.id: fiber, **machine.moved}  # in the order of the general way
         machine.settle()
         return None
-    history.carry(fiber, entry)
+    history.carry(fiber, note(number, now, wait.activity, fiber.id, wait.attempt))
     if history.rows:
         unwritten(machine, fiber)
         return None

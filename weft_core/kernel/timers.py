@@ -60,7 +60,7 @@ def _fire_wait(machine: Machine, fiber: Fiber, wait: Wait) -> None:
                 hold_or_settle(machine, fiber, wait, f'{{"error":{machine.codec.encode_error(error)}}}')
             else:
                 wait.retry_at = None
-                machine.own("dispatch").add(fiber.id)
+                machine.own("dispatch")[fiber.id] = None
                 machine.touch(fiber)
         case _:
             raise AssertionError(wait)

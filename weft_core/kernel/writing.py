@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft_core.kernel.changes import Changes
-from weft_core.kernel.empty import NO_NAMES, NO_ROWS, NOTHING
+from weft_core.kernel.empty import NO_ROWS, NOTHING
 from weft_core.kernel.fibers import ROOT
 from weft_core.kernel.records import CLOSED
 
@@ -35,7 +35,9 @@ def changes(machine: Machine) -> Changes:
     if machine.due or machine.stored_due:
         stored, due = machine.stored_due, armed(machine)
         result.timers_clear = {(at, f) for f, at in stored.items() if due.get(f) != at}
-        result.timers_set = {(at, f) for f, at in due.items() if stored.get(f) != at}
+        # One that is due already is told again, also where its row stands: another of the same instant has just fired,
+        # and whoever fires timers has gone on to later ones.
+        result.timers_set = {(at, f) for f, at in due.items() if stored.get(f) != at or at <= machine.now}
     if closed:
         result.closed = True
         result.fibers = dict.fromkeys([*machine.fibers, *machine.moved])
@@ -83,7 +85,7 @@ def armed(machine: Machine) -> dict[str, int]:
 def committed(machine: Machine) -> None:
     """The last `changes` are durable."""
     machine.moved = NOTHING
-    machine.dispatch = NO_NAMES
+    machine.dispatch = NOTHING
     machine.record_changed = False
     machine.stored_state_text = machine.state_text
     if machine.due or machine.stored_due:

@@ -37,6 +37,7 @@ class Activity(Generic[P, R]):
     ) -> None:
         self.function = function
         self.name = name
+        self.here = True  # not so where a name stands for one that only another engine knows
         self.result_name = f"result of {name}"
         self.retry = retry
         self.timeout_ms = timeout_ms

@@ -34,8 +34,8 @@ _FUTURE_ANNOTATIONS = 0x1000000
 Taker = Callable[[Any], tuple[Any, ...]]
 """Takes the values of a fixed list of names out of a mapping."""
 
-Form = Callable[[Mapping[str, Any], Callable[[Any], str], Callable[[int], str | None]], str]
-"""Writes a frame that waits at one point: given its variables, what writes any value, and live objects' texts by id."""
+Form = Callable[[Mapping[str, Any], Any], str]
+"""Writes a frame that waits at one point: given its variables, and the `ChainWriter` for their values."""
 
 
 class Unit:

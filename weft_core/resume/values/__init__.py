@@ -5,7 +5,7 @@ from __future__ import annotations
 from weft_core.resume.values.codec import ValueCodec
 from weft_core.resume.values.encode import ATOMS
 from weft_core.resume.values.frames import EncodedFrames, FiberEncoder
-from weft_core.resume.values.limits import COUNT_MAX, DEPTH_MAX, LARGE_VALUE_BYTES, VALUE_BYTES_MAX
+from weft_core.resume.values.limits import COUNT_MAX, DEPTH_MAX, LARGE_VALUE_BYTES, SURELY_FITS, VALUE_BYTES_MAX
 from weft_core.resume.values.registry import Externals, Registry
 from weft_core.resume.values.types import builtin as _builtin  # noqa: F401
 
@@ -14,6 +14,7 @@ __all__ = [
     "COUNT_MAX",
     "DEPTH_MAX",
     "LARGE_VALUE_BYTES",
+    "SURELY_FITS",
     "VALUE_BYTES_MAX",
     "EncodedFrames",
     "Externals",

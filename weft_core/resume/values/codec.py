@@ -7,6 +7,7 @@ from typing import Any
 from weft_core.errors import CheckpointError, DecodeError
 from weft_core.resume.values.decode import Decoder, Node, guarded, parse
 from weft_core.resume.values.encode import Encoder, checked, encode_tree, write
+from weft_core.resume.values.limits import VALUE_BYTES_MAX
 from weft_core.resume.values.plain import ATOM_TEXTS, NotPlain, plain_text
 from weft_core.resume.values.refusal import Refusal
 from weft_core.resume.values.registry import Externals, Registry
@@ -42,11 +43,14 @@ class ValueCodec:
             raise refusal.error(what) from None
 
     def encode_atoms(self, args: tuple[object, ...]) -> str | None:
-        """The text of `[[*args], {}]` when every argument is one of `ATOMS`, else None."""
+        """The text of `[[*args], {}]` when every argument is one of `ATOMS` and all are not too long, else None."""
         try:
-            return f"[[{','.join([ATOM_TEXTS[type(x)](x) for x in args])}],{{}}]"
-        except (KeyError, NotPlain):
+            if len(args) == 1 and type(args[0]) is int:
+                return f"[[{args[0]}],{{}}]"
+            text = f"[[{','.join([ATOM_TEXTS[type(x)](x) for x in args])}],{{}}]"
+        except (KeyError, NotPlain, ValueError):
             return None
+        return text if len(text) <= VALUE_BYTES_MAX else None
 
     def encode_call(self, args: tuple[object, ...], kwargs: dict[str, object], *, what: str) -> str:
         """The text of `[[*args], kwargs]`; an error names the argument of `what` that cannot be stored."""

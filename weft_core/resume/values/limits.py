@@ -8,6 +8,9 @@ DEPTH_MAX = 100
 VALUE_BYTES_MAX = 64 * 1024 * 1024
 """Characters (ASCII, so bytes) of one stored text: one value, one fiber's frames, or one large value."""
 
+SURELY_FITS = VALUE_BYTES_MAX // 12
+"""Characters of a string whose text is no longer than VALUE_BYTES_MAX, whatever they are."""
+
 COUNT_MAX = 5_000_000
 """Containers in one stored text that uses references."""
 

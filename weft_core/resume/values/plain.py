@@ -6,7 +6,7 @@ is not, or only perhaps, is left to the `Encoder`, which gives the same text for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
@@ -15,6 +15,8 @@ from weft_core.resume.values.encode import ATOMS, write
 PLAIN_DEPTH_MAX = 20
 """How deep plain data is looked into; deeper data goes the general way."""
 _STRINGS = frozenset({str})
+_MARK = (object(),)
+"""What no container of a user holds: where it is met in both of two sequences, what goes before is of the same parts."""
 
 
 class NotPlain(Exception):
@@ -55,7 +57,7 @@ def check(x: Any, seen: set[int], known: Container[int], depth: int = 0, parts: 
     """Raise `NotPlain` unless this list or dict holds plain data of which nothing is in `seen` or `known` (by id).
 
     Adds it to `seen`. A dict's keys are strings; whether they look like tags `container_text` finds. `parts` gets the
-    container and every one in it, for `held_by`.
+    container and every one in it, for `contents`.
     """
     key = id(x)
     if key in seen or key in known or depth > PLAIN_DEPTH_MAX:
@@ -78,20 +80,18 @@ def check(x: Any, seen: set[int], known: Container[int], depth: int = 0, parts: 
             check(item, seen, known, depth + 1, parts)
 
 
-def held_by(parts: Sequence[Any]) -> list[Any]:
-    """All that these containers hold, and after that of each the container itself.
+def contents(parts: Sequence[Any]) -> list[Iterable[Any]]:
+    """What each of these containers holds, as it is whenever it is gone through, with a mark after each.
 
-    While these are the very same objects, what `check` found is still true, and the text is the same.
+    While these are the very same objects in the same order, what `check` found is still true, and the text is the same.
     """
-    held: list[Any] = []
+    found: list[Iterable[Any]] = []
     for x in parts:
+        found.append(x)
         if type(x) is dict:
-            held += x
-            held += x.values()
-        else:
-            held += x
-        held.append(x)
-    return held
+            found.append(x.values())
+        found.append(_MARK)
+    return found
 
 
 def container_text(x: Any) -> str:
