@@ -19,6 +19,7 @@ from typing import Any
 from tests.faults.audit import audit
 from tests.faults.ledger import Ledger
 from tests.faults.scenarios import SCENARIOS, Scenario, outcome
+from weft_core.store import keys
 from weft_core.store.memory import MemoryPlace, MemoryStore
 from weft_core.testing.engine import START_MS, TestEngine
 from weft_core.testing.faults import Fault, FaultKind, FaultyStore, Killed
@@ -75,6 +76,8 @@ async def live(scenario: Scenario, world: World, faults: Iterable[Fault]) -> Lif
             async with asyncio.timeout(LIFE_MAX_S):
                 await scenario.script(engine)
                 outcomes = [await _persist_outcome(engine, run_id) for run_id in scenario.runs]
+                due = await MemoryStore(world.place).scan("timer/", keys.timer_until(engine.now_ms))
+                assert not due, f"{scenario.name} with {list(faults)}: timers are due and nobody fires them: {due}"
         except TimeoutError as error:
             pump = engine._pump
             state = (

@@ -91,6 +91,21 @@ def due_scan_off_by_one() -> Iterator[None]:
 
 
 @contextmanager
+def due_again_is_not_told() -> Iterator[None]:
+    """A timer that is due at the instant of the one that has just fired keeps its row, and nobody looks again."""
+    real = turns.changes
+
+    def silent(machine: Any) -> Any:
+        changes = real(machine)
+        stands = {(at, fiber) for fiber, at in machine.stored_due.items()}
+        changes.timers_set = {timer for timer in changes.timers_set if timer not in stands}
+        return changes
+
+    with mock.patch.object(turns, "changes", silent):
+        yield
+
+
+@contextmanager
 def result_dropped_when_the_commit_fails() -> Iterator[None]:
     """A failed commit loses the facts it would have consumed, and the step is done again."""
     from weft_core.engine.attempts import Attempts
@@ -121,6 +136,7 @@ PLANTED: dict[str, tuple[Callable[[], Any], str]] = {
         (signal_consumed_before_the_frame, "signals"),
         (timer_row_left_behind, "sleeping_loop"),
         (due_scan_off_by_one, "delayed_start"),
+        (due_again_is_not_told, "timers_at_one_instant"),
         (result_dropped_when_the_commit_fails, "steps_and_retries"),
         (children_kept_after_their_join, "mapping"),
     )

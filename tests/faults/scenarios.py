@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from tests.faults.ledger import Ledger
@@ -111,6 +112,33 @@ def sleeping_loop() -> Any:
                 total += await ctx.run("note", i)
             await ctx.sleep_until(ctx.now())
             return total
+
+        return app
+
+    return make, starting()
+
+
+@scenario()
+def timers_at_one_instant() -> Any:
+    def make(ledger: Ledger) -> App:
+        app = base(ledger)
+
+        @app.workflow
+        async def main(ctx: Context) -> list[Any]:
+            out: list[Any] = []
+            then = ctx.now()
+            try:
+                async with ctx.timeout("15m"):
+                    for n in range(3):
+                        out.append(await ctx.run("note", n))
+                        then += timedelta(minutes=5)
+                        await ctx.sleep_until(then)
+                    await ctx.wait_for_signal("never")
+            except TimeoutError:
+                await ctx.sleep(0)
+            out.append(await ctx.wait_for_signal("never", timeout=0, default="none"))
+            await ctx.all(ctx.sleep_until(ctx.now()), ctx.sleep(0))
+            return out
 
         return app
 
