@@ -39,13 +39,13 @@ async def import_airports(ctx: Context, source: dict[str, Any]) -> dict[str, Any
     `batch_size` (rows, 100) and `pause` (between batches, "150ms") may be given too. Ends when the signal `publish`
     has come, with a summary.
     """
-    name = source["name"]
+    name = ctx.state["file"] = source["name"]  # before anything can be wrong with the file
     size = source.get("batch_size", 100)
     pause = source.get("pause", "150ms")
     heading, rows = parse(name, source["text"])
     rejected: list[str] = []
     written = duplicates = 0
-    ctx.state.update(file=name, phase="importing", rows=len(rows), done=0, written=0, duplicates=0, rejected=0)
+    ctx.state.update(phase="importing", rows=len(rows), done=0, written=0, duplicates=0, rejected=0)
     ctx.state["batches"] = -(-len(rows) // size)
 
     for number, start in enumerate(range(0, len(rows), size), 1):

@@ -3,30 +3,21 @@
  * page writes to `localStorage` may be seconds old after a crash.
  */
 
-/** A span without an engine; `to` is missing while it lasts. Instants are milliseconds since 1970. */
-export interface Outage {
-  readonly from: number;
-  readonly to?: number;
-}
+import { ended, fell, NOTHING, type Outage, type OutageLog, rose, seen, survived } from "./outage_log.js";
 
-interface Stored {
-  readonly list: readonly Outage[];
-  /** When an engine was last seen advancing the run; 0 when none was yet, or the run has ended. */
-  readonly alive: number;
-}
+export type { Outage };
 
 const HEARTBEAT_MS = 250;
-/** Silence longer than this, when an engine comes up, means that there was none: a crash has no time to say so. */
-const SILENCE_MS = 800;
 const ROWS = "outages";
 
 export class Outages {
   readonly #database: Promise<IDBDatabase> = openDatabase();
   readonly #key: string;
-  #stored: Stored = { list: [], alive: 0 };
+  #log: OutageLog = NOTHING;
   #loaded: Promise<void>;
   #beat: ReturnType<typeof setInterval> | undefined;
   #up = false;
+  #ended = false;
 
   constructor(runId: string) {
     this.#key = runId;
@@ -35,14 +26,17 @@ export class Outages {
 
   /** The outages so far; the last lasts on when no engine is there. */
   get list(): readonly Outage[] {
-    const { list, alive } = this.#stored;
-    const open = !this.#up && alive > 0 && Date.now() - alive > SILENCE_MS;
-    return open ? [...list, { from: alive }] : list;
+    return this.#up ? this.#log.list : seen(this.#log, Date.now());
+  }
+
+  /** Resolves when what was remembered is there. */
+  get loaded(): Promise<void> {
+    return this.#loaded;
   }
 
   /** Engines that were lost and replaced. */
   get survived(): number {
-    return this.#stored.list.length;
+    return survived(this.#log);
   }
 
   /** An engine is advancing runs. */
@@ -53,19 +47,19 @@ export class Outages {
     this.#loaded = this.#loaded.then(() => this.#load());
     void this.#loaded.then(() => {
       if (!this.#up) return;
-      this.#beat = setInterval(() => this.#save({ ...this.#stored, alive: Date.now() }), HEARTBEAT_MS);
-      const { list, alive } = this.#stored;
-      const now = Date.now();
-      const lost = alive > 0 && now - alive > SILENCE_MS;
-      this.#save({ list: lost ? [...list, { from: alive, to: now }] : list, alive: now });
+      this.#beat = setInterval(() => this.#save({ ...this.#log, alive: Date.now() }), HEARTBEAT_MS);
+      this.#save(rose(this.#log, Date.now()));
     });
   }
 
-  /** No engine is. */
+  /** There was one, and it is gone: that is an outage from this moment on, however short. */
   down(): void {
     if (!this.#up) return;
+    const now = Date.now();
+    const fall = () => this.#save(fell(this.#log, now));
+    if (this.#beat === undefined) void this.#loaded.then(fall);
+    else fall(); // at once, so that the picture says so in the same moment
     this.stop();
-    void this.#loaded.then(() => this.#save({ ...this.#stored, alive: Date.now() }));
   }
 
   /** The run is not on show any more. */
@@ -75,22 +69,24 @@ export class Outages {
     this.#beat = undefined;
   }
 
-  /** The run has ended: what comes now is no outage. */
-  end(): void {
+  /** The run has ended, at `at`: what comes now is no outage. */
+  end(at: number): void {
+    if (this.#ended) return;
+    this.#ended = true;
     this.stop();
-    void this.#loaded.then(() => this.#save({ ...this.#stored, alive: 0 }));
+    void this.#loaded.then(() => this.#save(ended(this.#log, at)));
   }
 
   async #load(): Promise<void> {
     const request = (await this.#database).transaction(ROWS).objectStore(ROWS).get(this.#key);
     await settled(request);
-    if (request.result) this.#stored = request.result as Stored;
+    if (request.result) this.#log = request.result as OutageLog;
   }
 
-  #save(stored: Stored): void {
-    this.#stored = stored;
+  #save(log: OutageLog): void {
+    this.#log = log;
     void this.#database.then((database) => {
-      database.transaction(ROWS, "readwrite", { durability: "relaxed" }).objectStore(ROWS).put(stored, this.#key);
+      database.transaction(ROWS, "readwrite", { durability: "relaxed" }).objectStore(ROWS).put(log, this.#key);
     });
   }
 }

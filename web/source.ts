@@ -44,7 +44,9 @@ export class SourceView {
     row.classList.add("here");
     const top = row.offsetTop - this.#box.offsetTop;
     const seen = top >= this.#box.scrollTop + 20 && top <= this.#box.scrollTop + this.#box.clientHeight - 50;
-    if (!seen) this.#box.scrollTop = top - this.#box.clientHeight * 0.45;
+    if (seen) return;
+    const lines = Math.round((top - this.#box.clientHeight * 0.45) / row.offsetHeight);
+    this.#box.scrollTop = lines * row.offsetHeight; // no line is cut at the top
   }
 }
 
