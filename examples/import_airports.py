@@ -101,8 +101,9 @@ def parse(name: str, text: str) -> tuple[list[str], list[list[str]]]:
             if not row:
                 continue
             if len(row) != len(heading):
+                found = f"{len(row)} {'column' if len(row) == 1 else 'columns'}"
                 raise BadFile(
-                    f"{name}, line {reader.line_num}: {len(row)} columns where the heading has {len(heading)}; "
+                    f"{name}, line {reader.line_num}: {found} where the heading has {len(heading)}; "
                     "look for a missing or an unquoted comma there, and import the corrected file"
                 )
             rows.append(row)
@@ -173,12 +174,15 @@ async def database(method: str, **arguments: Any) -> Any:
     if sys.platform == "emscripten":
         from pyodide.http import pyfetch
 
-        response = await pyfetch(
-            f"/api/database/{method}",
-            method="POST",
-            headers={"content-type": "application/json"},
-            body=json.dumps(arguments),
-        )
+        try:
+            response = await pyfetch(
+                f"/api/database/{method}",
+                method="POST",
+                headers={"content-type": "application/json"},
+                body=json.dumps(arguments),
+            )
+        except OSError:  # it holds an object of the browser's, which is of use to nobody later
+            raise OSError(f"the server cannot be reached to {method}") from None
         if not response.ok:
             raise OSError(f"the server answered {response.status} to {method}")
         return await response.json()

@@ -5,6 +5,8 @@ const LONG_NAME = `${"airports_of_the_whole_world_without_a_single_blank_in_the_
 const WIDTHS = [360, 400];
 const HEIGHT = 900;
 const DESKTOP = { width: 1280, height: 1000 };
+/** The page fades from one colour into another. */
+const FADE_MS = 400;
 const API = "**/api/database/*";
 
 const text = (page, selector) => page.locator(selector).textContent();
@@ -17,9 +19,11 @@ export async function checkStates(page, { csv, say, shot }) {
   const shots = async (name) => {
     await shot(page, name);
     await page.emulateMedia({ colorScheme: "dark" });
+    await page.waitForTimeout(FADE_MS);
     await shot(page, `${name}-dark`);
     await page.emulateMedia({ colorScheme: "light" });
     await page.setViewportSize({ width: 400, height: HEIGHT });
+    await page.waitForTimeout(FADE_MS);
     await shot(page, `${name}-narrow`);
     await page.setViewportSize(DESKTOP);
   };

@@ -11,14 +11,15 @@ export interface Retrying {
   readonly retryAt: number | null;
 }
 
-export type Doing =
-  | { readonly kind: "ended" }
-  | { readonly kind: "interrupted" }
+/** What an engine does for a run, or would go on with. */
+export type Work =
   | { readonly kind: "computing" }
   | { readonly kind: "sleeping" }
   | { readonly kind: "awaiting"; readonly signal: string }
   | { readonly kind: "acting"; readonly activity: string }
   | Retrying;
+
+export type Doing = Work | { readonly kind: "interrupted"; readonly work: Work } | { readonly kind: "ended" };
 
 const CLOSED: ReadonlySet<string> = new Set(["completed", "failed", "cancelled", "terminated", "timed_out", "moved"]);
 
@@ -27,7 +28,11 @@ export const hasEnded = (view: RunView): boolean => CLOSED.has(view.status);
 /** `advancing` is whether an engine is there: without one nothing is done, whatever the checkpoint says. */
 export function doingOf(view: RunView, rows: readonly HistoryRow[], advancing: boolean): Doing {
   if (hasEnded(view)) return { kind: "ended" };
-  if (!advancing) return { kind: "interrupted" };
+  const work = workOf(view, rows);
+  return advancing ? work : { kind: "interrupted", work };
+}
+
+function workOf(view: RunView, rows: readonly HistoryRow[]): Work {
   const wait = view.fibers.find((fiber) => fiber.waitingFor)?.waitingFor ?? {};
   switch (wait["op"]) {
     case "sleep":
@@ -78,7 +83,7 @@ export function phaseText(view: RunView, doing: Doing, coming: boolean): string 
       return `Stored. ${coming ? "It begins as soon as Python is there." : "It begins when an engine is there."}`;
     default:
       if (doing.kind === "interrupted") return `${phase || "Starting"}, but no engine is running. ${when}`;
-      if (doing.kind === "retrying") return `${phase}, held up by an error outside.`;
+      if (doing.kind === "retrying") return `${phase}; ${doing.activity} is being retried.`;
       return phase || "Starting";
   }
 }

@@ -40,9 +40,10 @@ function spentOn(row: HistoryRow): Kind | null {
 function spendingOn(doing: Doing): Kind | null {
   switch (doing.kind) {
     case "ended":
-    case "interrupted":
     case "computing":
       return null;
+    case "interrupted":
+      return spendingOn(doing.work); // up to the outage, which cuts it off
     case "sleeping":
       return "sleep";
     case "awaiting":
@@ -82,7 +83,8 @@ export function spansOf(
     previous = row.at;
   }
   const open = spendingOn(doing);
-  if (open) work.push({ from: previous, to: end, kind: open, title: "now" });
+  const unknown = doing.kind === "interrupted" && !outages.some(({ to }) => to === undefined);
+  if (open && !unknown) work.push({ from: previous, to: end, kind: open, title: "now" });
   return [...work.flatMap((span) => without(span, down)), ...down].sort((a, b) => a.from - b.from);
 }
 

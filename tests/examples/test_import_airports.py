@@ -85,7 +85,7 @@ async def test_duplicates_and_bad_rows_are_counted_and_the_rest_arrives(database
         ("\x00\x01binary", "heading"),
         ("only\n1\n", "heading of at least two"),
         ("a,b\n", "nothing to import"),
-        ("a,b\n1,2\n3\n", "bad.csv, line 3: 1 columns where the heading has 2"),
+        ("a,b\n1,2\n3\n", "bad.csv, line 3: 1 column where the heading has 2"),
         ("a,b\n1,2\n3,4,5\n", "bad.csv, line 3: 3 columns"),
         ('a,b\n1,"2\n', "bad.csv, line 2:"),
     ],
