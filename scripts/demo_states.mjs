@@ -29,6 +29,15 @@ export async function checkStates(page, { csv, say, shot }) {
   };
 
   await page.click("#again");
+  await page.setViewportSize({ width: 360, height: HEIGHT });
+  await shot(page, "choose-a-file-narrow");
+  const inside = await page.evaluate(() => {
+    const card = document.querySelector("#intake")?.getBoundingClientRect();
+    const button = document.querySelector("#sample")?.getBoundingClientRect();
+    return Boolean(card && button && button.left > card.left && button.right < card.right);
+  });
+  say(inside, "the place for a file fits into 360 px");
+  await page.setViewportSize(DESKTOP);
   say((await focused(page)) === "file", "asked for another file, the place for it has the focus");
   await choose(LONG_NAME, csv);
   await page.waitForSelector("#progress .done");
@@ -72,6 +81,13 @@ export async function checkStates(page, { csv, say, shot }) {
   say(true, "started again, one interruption is counted as survived");
 
   await page.reload();
+  await page.waitForSelector("#source .here");
+  const inSight = await page.evaluate(() => {
+    const row = document.querySelector("#source .here")?.getBoundingClientRect();
+    const box = document.querySelector("#source")?.getBoundingClientRect();
+    return Boolean(row && box && row.height > 0 && row.top >= box.top && row.bottom <= box.bottom);
+  });
+  say(inSight, "after a reload the line where it stands is in sight");
   await page.waitForSelector("#publish:enabled");
   await page.click("#publish");
   await page.waitForSelector("#verdict:not(:empty), #run-problem:not([hidden])");

@@ -103,11 +103,11 @@ async function changed(target: Shown, view: RunView): Promise<void> {
   await target.outages.loaded;
   if (target !== shown) return;
   target.view = view;
-  drawCheckpoint(view, source);
   if (view.problem) say(page.problem, `The run is parked: ${view.problem.message}`);
   else if (target.parked) say(page.problem, "");
   target.parked = view.problem !== null;
   redraw();
+  drawCheckpoint(view, source); // after what shows the source: a hidden one cannot be scrolled
   if (hasEnded(view) && wasOpen) {
     const verdict = await judge(target.run, Number(view.state["written"]));
     if (target === shown) drawVerdict(verdict);

@@ -45,8 +45,9 @@ export class SourceView {
     const top = row.offsetTop - this.#box.offsetTop;
     const seen = top >= this.#box.scrollTop + 20 && top <= this.#box.scrollTop + this.#box.clientHeight - 50;
     if (seen) return;
-    const lines = Math.round((top - this.#box.clientHeight * 0.45) / row.offsetHeight);
-    this.#box.scrollTop = lines * row.offsetHeight; // no line is cut at the top
+    const { height } = row.getBoundingClientRect(); // offsetHeight is rounded
+    const above = Math.round((this.#box.clientHeight * 0.45) / height);
+    this.#box.scrollTop = (this.#lines.indexOf(row) - above) * height; // no line is cut at the top
   }
 }
 
