@@ -181,8 +181,10 @@ async def database(method: str, **arguments: Any) -> Any:
                 headers={"content-type": "application/json"},
                 body=json.dumps(arguments),
             )
-        except OSError:  # it holds an object of the browser's, which is of use to nobody later
-            raise OSError(f"the server cannot be reached to {method}") from None
+        except OSError:  # its context is an object of the browser's, which cannot be stored
+            response = None
+        if response is None:
+            raise OSError(f"the server cannot be reached for {method}")
         if not response.ok:
             raise OSError(f"the server answered {response.status} to {method}")
         return await response.json()

@@ -50,6 +50,9 @@ function compare(report: Report, written: number, { top }: Summary): Verdict {
   const resent =
     repeats === 0 ? "" : ` (${repeats} repeated ${repeats === 1 ? "delivery was" : "deliveries were"} recognised)`;
   const most = Object.entries(top?.values ?? {}).map(([name, n]) => `${name} ${count(n)}`);
+  const nothing =
+    "Nothing had to be written: the file has no valid row that the server’s database does not hold already.";
+  if (report.rows === 0) return { good: [nothing, ""] };
   return {
     good: [
       `${count(report.rows)} rows are in the server’s database, each written exactly once${resent}.`,
