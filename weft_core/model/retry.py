@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft_core.errors import DeclarationError
-from weft_core.model.durations import Duration, milliseconds
+from weft_core.model.durations import DURATION_MAX_MS, Duration, milliseconds
 
 ATTEMPTS_MAX = 1_000_000
 """The largest `max_attempts`."""
+CEILING_FACTOR = 60
+"""Where no `max` is given: how many times `initial` the longest wait is."""
+CEILING_MIN_MS = 60_000
+"""Where no `max` is given: the longest wait is at least this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +22,17 @@ class Retry:
     """An activity's retry policy.
 
     `max_attempts` counts the first attempt too (1: never again). The wait before attempt n+1 is
-    `initial * backoff**(n-1)`, at most `max`, made longer or shorter by up to `jitter` (a share, 0..1). The jitter is
-    a function of run, operation and attempt, so it is spread over runs and needs no random numbers. An error that is
-    an instance of a class in `give_up_on` is final at once; so is any error with a true attribute
-    `non_retryable`. An error with an attribute `retry_after` (a duration) overrides the wait.
+    `initial * backoff**(n-1)`, at most `max`, made longer or shorter by up to `jitter` (a share, 0..1). Where `max` is
+    not given it is 60 times `initial`, and at least a minute. The jitter is a function of run, operation and attempt,
+    so it is spread over runs and needs no random numbers. An error that is an instance of a class in `give_up_on` is
+    final at once; so is any error with a true attribute `non_retryable`. An error with an attribute `retry_after` (a
+    duration) overrides the wait. Raises `DeclarationError` for what cannot be meant, such as a `max` below `initial`.
     """
 
     max_attempts: int = 5
     initial: Duration = 1.0
     backoff: float = 2.0
-    max: Duration = 60.0
+    max: Duration | None = None
     jitter: float = 0.2
     give_up_on: tuple[type[BaseException], ...] = ()
 
@@ -44,8 +49,11 @@ class Retry:
         for cls in given:
             if not isinstance(cls, type) or not issubclass(cls, BaseException):
                 raise DeclarationError(f"Retry(give_up_on=…) takes exception classes, not {cls!r}")
-        milliseconds(self.initial)
-        milliseconds(self.max)
+        if self._ceiling_ms() < milliseconds(self.initial):
+            raise DeclarationError(
+                f"Retry(initial={self.initial!r}, max={self.max!r}): the longest wait is shorter than the first; make "
+                "max= as long, or leave it out"
+            )
 
     def delay_ms(self, attempt: int, *, error: BaseException | None = None, salt: str) -> int:
         """Milliseconds to wait after attempt number `attempt` (from 1) failed with `error`."""
@@ -55,11 +63,15 @@ class Retry:
                 return milliseconds(asked)
             except DeclarationError:
                 pass  # an error of some library, which means something else by that
-        ceiling = milliseconds(self.max)
         # Exponents past 64 always exceed any ceiling and could overflow a float.
-        base = min(ceiling, milliseconds(self.initial) * self.backoff ** min(attempt - 1, 64))
+        base = min(self._ceiling_ms(), milliseconds(self.initial) * self.backoff ** min(attempt - 1, 64))
         share = (crc32(f"{salt}#{attempt}".encode("utf-8", "surrogatepass")) / 0xFFFFFFFF) * 2 - 1
         return max(0, int(base * (1 + self.jitter * share)))
+
+    def _ceiling_ms(self) -> int:
+        if self.max is not None:
+            return milliseconds(self.max)
+        return min(max(CEILING_FACTOR * milliseconds(self.initial), CEILING_MIN_MS), DURATION_MAX_MS)
 
     def gives_up(self, error: BaseException, attempt: int) -> bool:
         """Whether `error` in attempt number `attempt` is final."""

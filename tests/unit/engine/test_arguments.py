@@ -70,11 +70,29 @@ async def limited(ctx: Context, limit: Any) -> None:
         ({"jitter": None}, "jitter=…) is a share from 0 to 1, not None"),
         ({"give_up_on": ValueError}, "give_up_on=…) takes a tuple of exception classes, not <class 'ValueError'>"),
         ({"give_up_on": (ValueError("x"),)}, "give_up_on=…) takes exception classes, not ValueError('x')"),
+        ({"initial": "10m", "max": "5m"}, "Retry(initial='10m', max='5m'): the longest wait is shorter than the first"),
+        ({"max": 0.5}, "Retry(initial=1.0, max=0.5): the longest wait is shorter than the first"),
     ],
 )
 def test_a_retry_policy_says_what_it_takes(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(DeclarationError, match=re.escape(problem)):
         Retry(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "waits"),
+    [
+        ({}, [1, 2, 4, 8, 16, 32, 60, 60]),
+        ({"initial": "10ms"}, [0.01, 0.02, 0.04]),
+        ({"initial": "10m"}, [600, 1_200, 2_400]),
+        ({"initial": "10m", "backoff": 100.0}, [600, 36_000, 36_000]),
+        ({"initial": "10m", "max": "10m"}, [600, 600]),
+        ({"initial": "365000d"}, [365_000 * 86_400] * 2),
+    ],
+)
+def test_the_longest_wait_follows_the_first_where_none_is_given(options: dict[str, Any], waits: list[float]) -> None:
+    retry = Retry(**options, jitter=0.0)
+    assert [retry.delay_ms(n, salt="") / 1_000 for n in range(1, len(waits) + 1)] == waits
 
 
 async def test_what_a_call_of_an_activity_takes_is_said() -> None:
