@@ -15,7 +15,7 @@ import json
 import sys
 from typing import Any
 
-from weft_core import App, Context, Retry, activity_info
+from weft_core import App, Context, DeclarationError, Retry, activity_info
 
 app = App("import_airports")
 
@@ -39,10 +39,9 @@ async def import_airports(ctx: Context, source: dict[str, Any]) -> dict[str, Any
     `batch_size` (rows, 100) and `pause` (between batches, "150ms") may be given too. Ends when the signal `publish`
     has come, with a summary.
     """
-    name = ctx.state["file"] = source["name"]  # before anything can be wrong with the file
-    size = source.get("batch_size", 100)
-    pause = source.get("pause", "150ms")
-    heading, rows = parse(name, source["text"])
+    name, text, size, pause = check(ctx, source)
+    ctx.state["file"] = name  # before anything can be wrong with the file
+    heading, rows = parse(name, text)
     rejected: list[str] = []
     written = duplicates = 0
     ctx.state.update(phase="importing", rows=len(rows), done=0, written=0, duplicates=0, rejected=0)
@@ -80,6 +79,24 @@ async def import_airports(ctx: Context, source: dict[str, Any]) -> dict[str, Any
 
 
 # --- what it decides: plain functions ---
+
+
+def check(ctx: Context, source: Any) -> tuple[str, str, int, Any]:
+    """Name, text, batch size and pause. Raises `ValueError` for what cannot be meant, before anything is written."""
+    if not isinstance(source, dict):
+        raise ValueError(f"an import is an object with a name and a text, not {source!r:.60}")
+    for key in ("name", "text"):
+        if not isinstance(source.get(key), str):
+            raise ValueError(f"{key} must be a text, not {source.get(key)!r:.60}")
+    size = source.get("batch_size", 100)
+    if type(size) is not int or size < 1:
+        raise ValueError(f"batch_size must be a whole number of at least 1, not {size!r:.60}")
+    pause = source.get("pause", "150ms")
+    try:
+        ctx.sleep(pause)  # not awaited: only made, which reads the duration
+    except DeclarationError as error:
+        raise ValueError(f"pause: {error}") from error
+    return source["name"], source["text"], size, pause
 
 
 def parse(name: str, text: str) -> tuple[list[str], list[list[str]]]:

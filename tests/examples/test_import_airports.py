@@ -97,6 +97,32 @@ async def test_a_malformed_file_is_explained(database: Path, text: str, says: st
     assert airport_database.call("report", run_id="import")["rows"] == 0
 
 
+@pytest.mark.parametrize(
+    ("job", "says"),
+    [
+        ({"batch_size": -1}, "batch_size must be a whole number of at least 1, not -1"),
+        ({"batch_size": 0}, "at least 1, not 0"),
+        ({"batch_size": "5"}, "at least 1, not '5'"),
+        ({"batch_size": 2.5}, "at least 1, not 2.5"),
+        ({"batch_size": True}, "at least 1, not True"),
+        ({"pause": "zz"}, "pause: 'zz' is not a duration"),
+        ({"pause": None}, "pause: None is not a duration"),
+        ({"text": None}, "text must be a text, not None"),
+        ({"name": None}, "name must be a text, not None"),
+        ("few.csv", "an import is an object with a name and a text, not 'few.csv'"),
+    ],
+)
+async def test_a_job_that_cannot_be_meant_is_refused_before_the_first_batch(
+    database: Path, job: Any, says: str
+) -> None:
+    if isinstance(job, dict):
+        job = {"name": "few.csv", "text": "a,b\n1,2\n", **job}
+    with pytest.raises(ValueError, match="not") as caught:
+        await imported(job, restart="everywhere")
+    assert says in str(caught.value)
+    assert airport_database.call("report", run_id="import")["batches"] == 0
+
+
 def test_a_line_break_inside_quotes_is_part_of_the_value() -> None:
     assert parse("x", 'a,b\r\n1,"two\r\nlines"\r\n') == (["a", "b"], [["1", "two\r\nlines"]])
 
