@@ -21,12 +21,8 @@ from weft_core.errors import (
     DeclarationError,
     DecodeError,
     LimitExceeded,
-    RunCancelled,
     RunClosed,
-    RunFailed,
     RunNotFound,
-    RunTerminated,
-    RunTimedOut,
 )
 from weft_core.kernel.history import read_history
 from weft_core.kernel.records import InboxKind, InboxRow, RunRecord, Status, dump, parse, runs_activity
@@ -70,10 +66,18 @@ class RunHandle:
         `timeout` raises `TimeoutError` and leaves the run alone. A run parked with a problem raises `RunFailed`.
         """
         if timeout is None:
-            record = await self._client._wait_closed(self.id)
-        else:
-            async with asyncio.timeout(milliseconds(timeout) / 1000):
+            return self._client._outcome(await self._client._wait_closed(self.id))
+        seconds = milliseconds(timeout) / 1000
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
                 record = await self._client._wait_closed(self.id)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise TimeoutError(
+                f"run {self.id!r} has not ended within {seconds:g} s; it was left alone and goes on: ask again, or cancel it"
+            ) from None
         return self._client._outcome(record)
 
     async def signal(self, name: str, payload: Any = None, *, id: str | None = None) -> None:
@@ -383,37 +387,11 @@ class Client:
             unwatch()
 
     def _outcome(self, record: RunRecord) -> Any:
-        match record.status:
-            case "completed":
-                return self.app.codec.decode(record.result or "null")
-            case "cancelled":
-                raise RunCancelled(
-                    f"run {record.id!r} was cancelled: {record.cancel_reason}", run_id=record.id, status="cancelled"
-                )
-            case "terminated":
-                raise RunTerminated(
-                    f"run {record.id!r} was terminated: {record.cancel_reason}", run_id=record.id, status="terminated"
-                )
-            case "timed_out":
-                raise RunTimedOut(
-                    f"run {record.id!r} passed its workflow's timeout", run_id=record.id, status="timed_out"
-                )
-            case "failed" if record.error is not None:
-                error = self.app.codec.decode_error(record.error)
-                if isinstance(error, Exception):
-                    raise error
-                # Raised here, a CancelledError or SystemExit would be taken for the caller's own.
-                raise RunFailed(
-                    f"run {record.id!r} failed: {type(error).__name__}: {error}", run_id=record.id
-                ) from error
-            case _:
-                problem = record.problem or {}
-                raise RunFailed(
-                    f"run {record.id!r} is parked ({problem.get('code', record.status)}): {problem.get('message', '')}",
-                    run_id=record.id,
-                    status=record.status,
-                    problem=str(problem.get("code", "")),
-                )
+        if record.status == "completed":
+            return self.app.codec.decode(record.result or "null")
+        from weft_core.inspection import failure
+
+        raise failure(record, self.app.codec)
 
 
 def _damaged(row: Row, error: DecodeError) -> RunRecord:

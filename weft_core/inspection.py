@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from weft_core.errors import DecodeError
+from weft_core.errors import DecodeError, RunCancelled, RunFailed, RunTerminated, RunTimedOut
 from weft_core.kernel.records import RunRecord, Status, parse
 from weft_core.model.durations import to_datetime
+from weft_core.resume.values import ValueCodec
 
 ROOT = "0"
 
@@ -152,3 +153,28 @@ def _frame(frame: dict[str, Any], sources: Mapping[str, StoredSource | None]) ->
         source=source,
         locals=variables,
     )
+
+
+def failure(record: RunRecord, codec: ValueCodec) -> Exception:
+    """What `result()` raises of a run that has ended without a result, or is parked."""
+    run_id, reason = record.id, record.cancel_reason
+    match record.status:
+        case "cancelled":
+            return RunCancelled(f"run {run_id!r} was cancelled: {reason}", run_id=run_id, status="cancelled")
+        case "terminated":
+            return RunTerminated(f"run {run_id!r} was terminated: {reason}", run_id=run_id, status="terminated")
+        case "timed_out":
+            return RunTimedOut(f"run {run_id!r} passed its workflow's timeout", run_id=run_id, status="timed_out")
+        case "failed" if record.error is not None:
+            error = codec.decode_error(record.error)
+            if isinstance(error, Exception):
+                return error
+            # Raised here, a CancelledError or SystemExit would be taken for the caller's own.
+            failed = RunFailed(f"run {run_id!r} failed: {type(error).__name__}: {error}", run_id=run_id)
+            failed.__cause__ = error
+            return failed
+        case _:
+            problem = record.problem or {}
+            code, message = problem.get("code", record.status), problem.get("message", "")
+            told = f"run {run_id!r} is parked ({code}): {message}"
+            return RunFailed(told, run_id=run_id, status=record.status, problem=str(problem.get("code", "")))
