@@ -193,7 +193,8 @@ class Client:
     ) -> RunHandle:
         """Start a run; it is durable when this returns. Positional arguments go to the workflow after `ctx`.
 
-        Starting an id that exists gives that run when workflow and input agree, else raises `AlreadyExists`;
+        Starting an id that exists gives that run when workflow and input agree (`1` and `1.0` do not; the order of
+        a dict's keys does not matter), else raises `AlreadyExists`;
         `if_exists="fail"` always raises, `"restart_if_closed"` replaces a run that has ended. `start_at` or
         `start_after` delay the beginning. Raises `UnknownWorkflow`, `CheckpointError` for an input that cannot be stored,
         `DeclarationError` for an id of more than 200 characters or more than 1,200 in a key.
@@ -245,7 +246,7 @@ class Client:
             raise AlreadyExists(
                 f"run {found.id!r} exists and is a run of {found.workflow!r}, not {wanted.workflow!r}; give another id"
             )
-        if parse_any(found.input) != parse_any(wanted.input):
+        if found.input != wanted.input and _canonical(found.input) != _canonical(wanted.input):
             raise AlreadyExists(f"run {found.id!r} of {found.workflow!r} exists with another input; give another id")
         return False
 
@@ -253,22 +254,20 @@ class Client:
         self,
         *,
         status: Status | Sequence[Status] | None = None,
-        workflow: str | None = None,
+        workflow: Workflow[..., Any] | str | None = None,
         id_prefix: str = "",
         limit: int = 100,
     ) -> Sequence[weft_core.RunInfo]:
-        """Runs in the order of their ids, filtered; at most `limit`.
+        """Runs in the order of their ids, filtered; at most `limit`. Raises `DeclarationError` for an unknown status.
 
         A run whose record is damaged is listed as suspended, with the problem `decode`.
         """
-        from weft_core.inspection import RunInfo
+        from weft_core.inspection import RunInfo, check_list
 
-        if limit < 1:
-            return []
-        wanted = {status} if isinstance(status, str) else None if status is None else set(status)
+        name, wanted = check_list(workflow, status, id_prefix, limit)
         found: builtins.list[RunInfo] = []
         async for record in self._records():
-            if workflow is not None and record.workflow != workflow:
+            if name is not None and record.workflow != name:
                 continue
             if not record.id.startswith(id_prefix):
                 continue
@@ -280,7 +279,12 @@ class Client:
                 break
         return found
 
-    async def count(self, *, status: Status | Sequence[Status] | None = None, workflow: str | None = None) -> int:
+    async def count(
+        self,
+        *,
+        status: Status | Sequence[Status] | None = None,
+        workflow: Workflow[..., Any] | str | None = None,
+    ) -> int:
         """How many runs the same filters of `list` match."""
         return len(await self.list(status=status, workflow=workflow, limit=1 << 62))
 
@@ -414,10 +418,11 @@ async def scan_all(store: Store, prefix: str) -> list[Row]:
         start = rows[-1].key + "\x00"
 
 
-def parse_any(text: str) -> Any:
+def _canonical(text: str) -> str:
+    """JSON with sorted keys, to compare values: 1, 1.0 and True differ, as they do for a workflow."""
     import json
 
-    return json.loads(text)
+    return json.dumps(json.loads(text), sort_keys=True)
 
 
 def _run_key(run_id: str) -> str:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
-from weft_core.errors import DecodeError, RunCancelled, RunFailed, RunTerminated, RunTimedOut
+from weft_core.errors import DeclarationError, DecodeError, RunCancelled, RunFailed, RunTerminated, RunTimedOut
 from weft_core.kernel.records import RunRecord, Status, parse
+from weft_core.model.app import Workflow
 from weft_core.model.durations import to_datetime
 from weft_core.resume.values import ValueCodec
 
@@ -153,6 +154,25 @@ def _frame(frame: dict[str, Any], sources: Mapping[str, StoredSource | None]) ->
         source=source,
         locals=variables,
     )
+
+
+def check_list(workflow: object, status: object, id_prefix: object, limit: object) -> tuple[str | None, Any]:
+    """The workflow's name and the statuses that a list is asked for. Raises `DeclarationError` for what is neither."""
+    if isinstance(workflow, Workflow):
+        workflow = workflow.name
+    if workflow is not None and not isinstance(workflow, str):
+        raise DeclarationError(f"workflow= takes a workflow or its name, not {workflow!r}")
+    if not isinstance(id_prefix, str):
+        raise DeclarationError(f"id_prefix= takes a text, not {id_prefix!r}")
+    if type(limit) is not int or limit < 1:
+        raise DeclarationError(f"limit= takes a whole number of at least 1, not {limit!r}")
+    if status is None:
+        return workflow, None
+    wanted = [status] if isinstance(status, str) or not isinstance(status, Iterable) else list(status)
+    for one in wanted:
+        if one not in get_args(Status):
+            raise DeclarationError(f"there is no status {one!r}; there are {', '.join(get_args(Status))}")
+    return workflow, wanted
 
 
 def failure(record: RunRecord, codec: ValueCodec) -> Exception:

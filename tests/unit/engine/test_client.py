@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
-from weft_core import App, Context
+from weft_core import AlreadyExists, App, Context, DeclarationError
 from weft_core.testing import TestEngine
 
 app = App("client")
@@ -22,3 +25,47 @@ async def test_a_wait_for_a_result_that_is_over_says_whose_and_that_the_run_goes
             await run.result(timeout="10ms")
         await run.signal("go", 1)
         assert await run.result(timeout="10s") == 1
+
+
+async def test_lists_and_counts_take_a_workflow_or_its_name() -> None:
+    async with TestEngine(app) as engine:
+        await engine.start(waiting)
+        assert len(await engine.list(workflow=waiting, limit=1)) == await engine.count(workflow=waiting) == 1
+        assert await engine.count(workflow="waiting", status=("waiting", "failed")) == 1
+        assert await engine.list(workflow="gone") == []  # runs may outlive their workflow's declaration
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ({"status": "nope"}, "there is no status 'nope'; there are pending, running, waiting, suspended, completed,"),
+        ({"status": ["failed", "nope"]}, "there is no status 'nope'"),
+        ({"status": 5}, "there is no status 5"),
+        ({"workflow": 5}, "workflow= takes a workflow or its name, not 5"),
+        ({"workflow": app}, "workflow= takes a workflow or its name, not <app client"),
+        ({"limit": 0}, "limit= takes a whole number of at least 1, not 0"),
+        ({"limit": "5"}, "limit= takes a whole number of at least 1, not '5'"),
+        ({"limit": True}, "limit= takes a whole number of at least 1, not True"),
+        ({"id_prefix": None}, "id_prefix= takes a text, not None"),
+    ],
+)
+async def test_what_a_list_cannot_be_asked_for_is_refused(asked: dict[str, Any], problem: str) -> None:
+    async with TestEngine(app) as engine:
+        for call in (engine.list, engine.count):
+            if call == engine.list or asked.keys() <= {"status", "workflow"}:
+                with pytest.raises(DeclarationError, match=re.escape(problem)):
+                    await call(**asked)
+
+
+async def test_an_input_is_the_same_only_if_a_workflow_could_not_tell() -> None:
+    async with TestEngine(app) as engine:
+        await engine.start(waiting, 1, id="one")
+        await engine.start(waiting, {"a": [1, {"b": 2.0, "c": None}], "d": "x"}, id="deep")
+        await engine.start(waiting, 1, id="one")
+        await engine.start(waiting, {"d": "x", "a": [1, {"c": None, "b": 2.0}]}, id="deep")
+        for other in (True, 1.0, "1", [1]):
+            with pytest.raises(AlreadyExists, match="with another input"):
+                await engine.start(waiting, other, id="one")
+        for one, two in ((True, 2.0), (1.0, 2.0), (1, 2)):
+            with pytest.raises(AlreadyExists, match="with another input"):
+                await engine.start(waiting, {"a": [one, {"b": two, "c": None}], "d": "x"}, id="deep")
