@@ -119,14 +119,19 @@ class RunHandle:
         return RunInfo.of(record, await self._client._status(record))
 
     async def state(self) -> dict[str, Any]:
-        """The run's public state (`ctx.state`) as of its last commit."""
+        """The run's public state (`ctx.state`) as of its last commit.
+
+        `DecodeError` when it is damaged, or holds a class that the client's app does not know.
+        """
         rows = await self._client.store.get([_run_key(self.id), keys.state(self.id)])
         if keys.run(self.id) not in rows:
             raise _not_found(self.id)
         row = rows.get(keys.state(self.id))
-        value = {} if row is None else self._client.app.codec.decode(row.value)
-        assert isinstance(value, dict)
-        return value
+        if row is None:
+            return {}
+        from weft_core.inspection import read_state
+
+        return read_state(self.id, row.value, self._client.app.codec)
 
     async def history(self) -> list[dict[str, Any]]:
         """What the run did, oldest first: the latest HISTORY_MAX entries."""
@@ -226,7 +231,7 @@ class Client:
                 if row is None:
                     batch.expect = {run_key: 0}
                     continue
-                found = RunRecord.from_json(row.value)
+                found = _read(row, run_id)
                 if not self._existing(found, record, if_exists):
                     return RunHandle(self, run_id)
                 record.execution = found.execution + 1
@@ -310,10 +315,7 @@ class Client:
         row = (await self.store.get([run_key])).get(run_key)
         if row is None:
             raise _not_found(run_id)
-        try:
-            return RunRecord.from_json(row.value)
-        except DecodeError as error:
-            raise DecodeError(f"the record of run {run_id!r} is damaged: {error}") from error
+        return _read(row, run_id)
 
     async def _records(self) -> Any:
         start, end = "run/", keys.prefix_end("run/")
@@ -323,7 +325,9 @@ class Client:
                 try:
                     yield RunRecord.from_json(row.value)
                 except DecodeError as error:
-                    yield _damaged(row, error)
+                    from weft_core.inspection import stand_in
+
+                    yield stand_in(keys.unquote(row.key.removeprefix("run/")), error)
             if not rows:
                 return
             start = rows[-1].key + "\x00"
@@ -347,7 +351,7 @@ class Client:
             run = rows.get(run_key)
             if run is None:
                 raise _not_found(run_id)
-            record = RunRecord.from_json(run.value)
+            record = _read(run, run_id)
             if record.closed:
                 raise RunClosed(f"run {run_id!r} has ended ({record.status}); the {kind} was not delivered")
             if id is not None and keys.seen(run_id, id) in rows:
@@ -398,12 +402,15 @@ class Client:
         raise failure(record, self.app.codec)
 
 
-def _damaged(row: Row, error: DecodeError) -> RunRecord:
-    """What is shown of a run whose record cannot be read, so that it does not hide the others."""
-    run_id = keys.unquote(row.key.removeprefix("run/"))
-    record = RunRecord(id=run_id, workflow="?", version="?", status="suspended", input="null", created_at=0)
-    record.problem = {"code": error.code, "message": str(error)}
-    return record
+def _read(row: Row, run_id: str) -> RunRecord:
+    try:
+        return RunRecord.from_json(row.value)
+    except DecodeError as error:
+        # It may still be mended by hand: neither an engine nor a client writes over it, not to terminate it either.
+        raise DecodeError(
+            f"the record of run {run_id!r} is damaged: {error}. Nothing can be done with this run until its row "
+            f"{row.key!r} is restored from a backup of the store; other runs are not affected"
+        ) from error
 
 
 async def scan_all(store: Store, prefix: str) -> list[Row]:

@@ -119,16 +119,20 @@ def inspect_fibers(
     record: RunRecord, fibers: Mapping[str, str], sources: Mapping[str, StoredSource | None]
 ) -> Inspection:
     """Read the rows of a run's fibers, with the sources there are by digest. Raises `DecodeError` for damaged ones."""
-    return Inspection(
-        id=record.id,
-        workflow=record.workflow,
-        status=record.status,
-        fibers=tuple(_fiber(fiber_id, text, sources) for fiber_id, text in sorted(fibers.items())),
-    )
+    read = []
+    for fiber_id, text in sorted(fibers.items()):
+        try:
+            read.append(_fiber(fiber_id, text, sources))
+        except (DecodeError, AttributeError, TypeError, ValueError) as error:
+            raise DecodeError(
+                f"the row of fiber {fiber_id} of run {record.id!r} is damaged: {error}. Restore the store from a backup, "
+                "or terminate the run; other runs are not affected"
+            ) from error
+    return Inspection(id=record.id, workflow=record.workflow, status=record.status, fibers=tuple(read))
 
 
 def _fiber(fiber_id: str, text: str, sources: Mapping[str, StoredSource | None]) -> FiberView:
-    raw = parse(text, f"row of fiber {fiber_id}")
+    raw = parse(text, "row")
     wait = raw.get("wait")
     return FiberView(
         id=fiber_id,
@@ -173,6 +177,27 @@ def check_list(workflow: object, status: object, id_prefix: object, limit: objec
         if one not in get_args(Status):
             raise DeclarationError(f"there is no status {one!r}; there are {', '.join(get_args(Status))}")
     return workflow, wanted
+
+
+def read_state(run_id: str, text: str, codec: ValueCodec) -> dict[str, Any]:
+    """A run's public state. Raises `DecodeError` that names the run."""
+    try:
+        value = codec.decode(text)
+        if isinstance(value, dict):
+            return value
+        raise DecodeError("it is not a dict")
+    except DecodeError as error:
+        raise DecodeError(
+            f"the state of run {run_id!r} cannot be read: {error}. Open the client with the run's app if it is a class "
+            "that is missing; if the row is damaged, restore the store from a backup"
+        ) from error
+
+
+def stand_in(run_id: str, error: DecodeError) -> RunRecord:
+    """What is shown of a run whose record cannot be read, so that it does not hide the others."""
+    record = RunRecord(id=run_id, workflow="?", version="?", status="suspended", input="null", created_at=0)
+    record.problem = {"code": error.code, "message": str(error)}
+    return record
 
 
 def failure(record: RunRecord, codec: ValueCodec) -> Exception:

@@ -126,17 +126,17 @@ def read_history(fibers: list[str], rows: list[str]) -> list[dict[str, Any]]:
     entries: dict[int, dict[str, Any]] = {}
     for text in (*(text for text in fibers if '"e":[' in text), *(f'{{"e":{text}}}' for text in rows)):
         with suppress(DecodeError, TypeError, KeyError, ValueError):
-            entries |= {entry["n"]: entry for entry in map(_in_full, parse(text, "history")["e"])}
+            entries |= {int(entry["n"]): entry for entry in map(_in_full, parse(text, "history")["e"])}
     return [entries[n] for n in sorted(entries)[-HISTORY_MAX:]]
 
 
 def _in_full(entry: Any) -> dict[str, Any]:
     if not isinstance(entry, list):
-        return dict(entry)
+        return {**entry, "at": int(entry["at"]), "kind": str(entry["kind"])}
     n, at, name, fiber, *attempt = entry
     return {
         "n": n,
-        "at": at,
+        "at": int(at),
         "kind": "activity_completed",
         "name": name,
         "fiber": fiber,

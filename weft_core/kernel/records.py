@@ -41,6 +41,13 @@ HISTORY_ROWS_MAX = HISTORY_MAX // HISTORY_CHUNK + 2
 
 InboxKind = Literal["signal", "cancel", "terminate", "suspend", "resume"]
 
+_MAY_BE_THERE = {
+    **dict.fromkeys(("start_at", "started_at", "closed_at", "timeout_at"), int),
+    "cancel_reason": str,
+    "problem": dict,
+}
+"""Optional fields of a run record that are read as they are, with their types."""
+
 _INBOX_KINDS = frozenset({"signal", "cancel", "terminate", "suspend", "resume"})
 
 
@@ -154,15 +161,15 @@ class RunRecord:
                 input=dump(raw["input"]),
                 created_at=int(raw["created_at"]),
             )
-            record.start_at = raw.get("start_at")
-            record.started_at = raw.get("started_at")
-            record.closed_at = raw.get("closed_at")
-            record.timeout_at = raw.get("timeout_at")
+            for name, kind in _MAY_BE_THERE.items():
+                value = raw.get(name)
+                if value is not None:
+                    if type(value) is not kind:
+                        raise TypeError(repr(name))
+                    setattr(record, name, value)
             record.timing_out = bool(raw.get("timing_out", False))
-            record.cancel_reason = raw.get("cancel_reason")
             record.result = dump(raw["result"]) if "result" in raw else None
             record.error = dump(raw["error"]) if "error" in raw else None
-            record.problem = raw.get("problem")
             record.execution = int(raw.get("execution", 1))
             record.history_count = int(raw.get("history_count", 0))
             return record

@@ -125,7 +125,7 @@ def test_a_damaged_checkpoint_does_not_hide_the_rest_of_its_run(stored: Shop) ->
     damage("fiber/waits/0")
     said = stored.weft("runs", "show", "waits")
     assert said.exit == Exit.OK
-    assert "its stacks cannot be shown: the row of fiber 0 is not JSON" in said.out
+    assert "its stacks cannot be shown: the row of fiber 0 of run 'waits' is damaged: the row is not JSON" in said.out
     assert "waits  approval  waiting" in said.out
     said = stored.weft("runs", "show", "waits", "--json")
     assert said.json["history"] == []  # its few entries were in the row that is damaged
@@ -145,3 +145,6 @@ def test_a_damaged_record_hides_no_other_run(stored: Shop) -> None:
     assert said.exit == Exit.STORE
     assert "the record of run 'waits' is damaged" in said.err
     assert len(said.err.strip().splitlines()) == 1
+    said = stored.weft("runs", "terminate", "waits")
+    assert said.exit == Exit.STORE
+    assert "until its row 'run/waits' is restored from a backup" in said.err

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from weft_core import AlreadyExists, App, Context, DeclarationError
+from weft_core import AlreadyExists, App, Client, Context, DeclarationError, DecodeError
+from weft_core.store.memory import MemoryStore
+from weft_core.store.port import Batch
 from weft_core.testing import TestEngine
 
 app = App("client")
@@ -69,3 +71,75 @@ async def test_an_input_is_the_same_only_if_a_workflow_could_not_tell() -> None:
         for one, two in ((True, 2.0), (1.0, 2.0), (1, 2)):
             with pytest.raises(AlreadyExists, match="with another input"):
                 await engine.start(waiting, {"a": [one, {"b": two, "c": None}], "d": "x"}, id="deep")
+
+
+async def stored(**rows: str) -> Client:
+    """A client on a store with the run `w`, and with these of its rows damaged."""
+    client = Client(MemoryStore(), app)
+    await client.start(waiting, id="w")
+    names = {"record": "run/w", "state": "state/w", "fiber": "fiber/w/0"}
+    await client.store.commit(Batch(put={names[name]: text for name, text in rows.items()}))
+    return client
+
+
+@pytest.mark.parametrize("text", ["[1]", "5", "{", '{"$object":["shop:Order",{}]}'])
+async def test_a_state_that_cannot_be_read_is_a_decode_error_of_its_run(text: str) -> None:
+    run = (await stored(state=text)).handle("w")
+    with pytest.raises(DecodeError, match="the state of run 'w' cannot be read: .* restore the store from a backup"):
+        await run.state()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        '{"frames":5}',
+        '{"frames":[5]}',
+        '{"frames":"x"}',
+        '{"frames":null}',
+        '{"wait":5}',
+        '{"frames":[{"line":"x"}]}',
+        '{"frames":[{"locals":5}]}',
+        '{"frames":[{"line":null}]}',
+    ],
+)
+async def test_a_checkpoint_that_cannot_be_shown_is_a_decode_error_of_its_run(text: str) -> None:
+    run = (await stored(fiber=text)).handle("w")
+    with pytest.raises(DecodeError, match="the row of fiber 0 of run 'w' is damaged: .* Restore the store"):
+        await run.inspect()
+    assert await run.history() == []
+    assert (await run.info()).id == "w"
+
+
+async def test_what_of_a_history_is_damaged_is_left_out() -> None:
+    whole = '{"n":1,"at":5,"kind":"log"}'
+    for bad in ('{"n":"x","at":5,"kind":"log"}', '{"n":2}', '[2,"x","pay","0"]', '{"n":2,"at":null,"kind":"log"}', "5"):
+        client = await stored(fiber=f'{{"e":[{bad}]}}')
+        await client.store.commit(Batch(put={"history/w/0000": f"[{whole}]", "history/w/0001": f"[{bad},{whole}]"}))
+        assert await client.handle("w").history() == [{"n": 1, "at": 5, "kind": "log"}]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", "RECORD"])
+@pytest.mark.parametrize("field", ['"started_at":"x"', '"closed_at":[1]', '"problem":5', '"cancel_reason":{}'])
+async def test_a_damaged_record_says_whose_it_is_and_is_not_written_over(text: str, field: str) -> None:
+    record = '{"id":"w","workflow":"waiting","version":"1","status":"running","input":[[],{}],"created_at":1,' + field
+    text = text.replace("RECORD", record + "}")
+    client = await stored(record=text)
+    run = client.handle("w")
+    says = "the record of run 'w' is damaged: .* until its row 'run/w' is restored from a backup"
+    for call in (
+        run.info(),
+        run.status(),
+        run.inspect(),
+        run.result(),
+        run.terminate(),
+        run.cancel(),
+        run.signal("go"),
+    ):
+        with pytest.raises(DecodeError, match=says):
+            await call
+    with pytest.raises(DecodeError, match=says):
+        await client.start(waiting, id="w")
+    (info,) = await client.list()
+    assert info.status == "suspended" and info.problem is not None and info.problem["code"] == "decode"
+    assert (await client.store.get(["run/w"]))["run/w"].value == text
