@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -67,13 +68,46 @@ class FiberView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorView:
+    """An error as stored: the name of its class, its message, its traceback ("" where there is none), its cause."""
+
+    type: str
+    message: str
+    traceback: str
+    cause: ErrorView | None
+
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> ErrorView:
+        """What the codec wrote of an error."""
+        from weft_core.resume.values.types.errors import traceback_text
+
+        frames = [
+            (str(file), int(line), str(name), str(source)) for file, line, name, source in body.get("traceback", ())
+        ]
+        cause = (body.get("cause") or {}).get("$error")
+        return cls(
+            type=str(body["type"]),
+            message=str(body["message"]),
+            traceback=traceback_text(frames),
+            cause=None if cause is None else cls.of(cause),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """A run as stored: its status and every strand of it."""
+    """A run as stored: its status, every strand of it, and how it ended.
+
+    `result` is as stored (plain JSON for plain data), `error` what a run failed with, or was stopped by; `reason` is
+    why it was cancelled, terminated or timed out, where one was given.
+    """
 
     id: str
     workflow: str
     status: str
     fibers: tuple[FiberView, ...]
+    result: Any = None
+    error: ErrorView | None = None
+    reason: str | None = None
 
     @property
     def line(self) -> int | None:
@@ -128,7 +162,21 @@ def inspect_fibers(
                 f"the row of fiber {fiber_id} of run {record.id!r} is damaged: {error}. Restore the store from a backup, "
                 "or terminate the run; other runs are not affected"
             ) from error
-    return Inspection(id=record.id, workflow=record.workflow, status=record.status, fibers=tuple(read))
+    try:
+        failed = None if record.error is None else ErrorView.of(parse(record.error, "error"))
+    except (DecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DecodeError(
+            f"the error of run {record.id!r} is damaged: {error}; restore the store from a backup"
+        ) from error
+    return Inspection(
+        id=record.id,
+        workflow=record.workflow,
+        status=record.status,
+        fibers=tuple(read),
+        result=None if record.result is None else json.loads(record.result),
+        error=failed,
+        reason="the run passed its workflow's timeout" if record.status == "timed_out" else record.cancel_reason,
+    )
 
 
 def _fiber(fiber_id: str, text: str, sources: Mapping[str, StoredSource | None]) -> FiberView:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, get_args, get_type_hints
 
@@ -15,10 +16,10 @@ from weft_core.cli.output import STATUS_COLOURS, Output
 from weft_core.cli.progress import awaited
 from weft_core.client import Client, RunHandle
 from weft_core.errors import DeclarationError, DecodeError
-from weft_core.inspection import FiberView, RunInfo
+from weft_core.inspection import FiberView, Inspection, RunInfo
 
 VALUE_SHOWN_MAX = 100
-"""Characters of a variable's value in `weft runs show`; `--json` has all of it."""
+"""Characters of a variable's value, or a result, in `weft runs show`; `--json` has all of it."""
 
 
 def _with_client(options: argparse.Namespace, do: Callable[[Client], Awaitable[int]]) -> int:
@@ -62,18 +63,24 @@ def show_command(options: argparse.Namespace, output: Output) -> int:
     async def do(client: Client) -> int:
         run = client.handle(options.run)
         info = await run.info()
-        state = json.loads(client.app.codec.encode(await run.state(), what="state"))
         history = await run.history()
+        damage: list[str] = []  # what else there is to know of it is shown all the same
+        state: dict[str, Any] = {}
+        inspection: Inspection | None = None
         try:
-            inspection, damage = await run.inspect(), ""
+            state = json.loads(client.app.codec.encode(await run.state(), what="state"))
         except DecodeError as error:
-            inspection, damage = None, str(error)  # what else there is to know of it is shown all the same
+            damage.append(str(error))
+        try:
+            inspection = await run.inspect()
+        except DecodeError as error:
+            damage.append(str(error))
         fibers: Sequence[FiberView] = () if inspection is None else inspection.fibers
         if output.json:
-            damaged = {"damaged": damage} if damage else {}
-            output.document(
-                {**_document(info), "state": state, "fibers": _fibers(fibers), **damaged, "history": history}
-            )
+            document = {**_document(info), "state": state, "fibers": _fibers(fibers)}
+            document |= {} if inspection is None else _ending(inspection)
+            document |= {"damaged": "; ".join(damage)} if damage else {}
+            output.document({**document, "history": history})
             return Exit.OK
         colour = STATUS_COLOURS.get(info.status, "")
         output.text(f"{output.paint(info.id, 'bold')}  {info.workflow}  {output.paint(info.status, colour)}")
@@ -82,10 +89,12 @@ def show_command(options: argparse.Namespace, output: Output) -> int:
         )
         if info.problem is not None:
             output.text(f"  {output.paint(_problem(info), 'red')}")
+        if inspection is not None:
+            _show_ending(inspection, output)
         for name, value in state.items():
             output.text(f"  {name} = {_short(value)}")
-        if damage:
-            output.text(f"  {output.paint(f'its stacks cannot be shown: {damage}', 'red')}")
+        for what in damage:
+            output.text(f"  {output.paint(f'not all of it can be shown: {what}', 'red')}")
         for fiber in fibers:
             if fiber.ended:
                 continue
@@ -106,6 +115,29 @@ def show_command(options: argparse.Namespace, output: Output) -> int:
         return Exit.OK
 
     return _with_client(options, do)
+
+
+def _ending(inspection: Inspection) -> dict[str, Any]:
+    return {
+        "result": inspection.result,
+        "error": None if inspection.error is None else asdict(inspection.error),
+        "reason": inspection.reason,
+    }
+
+
+def _show_ending(inspection: Inspection, output: Output) -> None:
+    """What a run gave, or why it gave nothing."""
+    if inspection.status == "completed":
+        output.text(f"  result: {_short(inspection.result)}")
+    if inspection.reason is not None:
+        output.text(f"  reason: {inspection.reason}")
+    error, leads = inspection.error, "error"
+    while error is not None:
+        name = error.type.rpartition(":")[2].removeprefix("weft.")
+        output.text(f"  {leads}: {output.paint(f'{name}: {error.message}' if error.message else name, 'red')}")
+        for line in error.traceback.splitlines():
+            output.text(f"    {output.paint(line, 'dim')}")
+        error, leads = error.cause, "caused by"
 
 
 def signal_command(options: argparse.Namespace, output: Output) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sqlite3
+import sys
 from contextlib import closing
 
 import pytest
@@ -78,6 +80,69 @@ def test_show_tells_what_an_ended_run_did(stored: Shop) -> None:
     assert "activity completed charge" in said.out
 
 
+def edit(shop: Shop, old: str, new: str) -> None:
+    """Change the app's source, and forget the module that was loaded."""
+    assert old in shop.path.read_text()
+    shop.path.write_text(shop.path.read_text().replace(old, new) + "# changed\n")
+    sys.modules.pop(shop.module, None)
+    importlib.invalidate_caches()
+
+
+def test_show_tells_a_result(stored: Shop) -> None:
+    assert '  result: {"paid": 5}' in stored.weft("runs", "show", "done").out
+    document = stored.weft("runs", "show", "done", "--json").json
+    assert (document["result"], document["error"], document["reason"]) == ({"paid": 5}, None, None)
+    document = stored.weft("runs", "show", "waits", "--json").json
+    assert (document["result"], document["error"], document["reason"]) == (None, None, None)
+
+
+def test_show_tells_why_a_run_failed_and_where(stored: Shop) -> None:
+    edit(stored, "raise ValueError(", 'raise Refused from KeyError("cents")\n        raise ValueError(')
+    edit(stored, "raise Refused", 'raise Refused("a price cannot be negative")')
+    edit(stored, 'app = App("shop")', 'app = App("shop")\n\n\nclass Refused(Exception): ...')
+    assert stored.weft("run", stored.app, "checkout", "--arg", '{"cents": -1}', "--id", "bad").exit == Exit.RUN_FAILED
+    stored.path.write_text("# its classes are not needed to tell\n")
+    said = stored.weft("runs", "show", "bad")
+    assert said.exit == Exit.OK
+    lines = said.out.splitlines()
+    at = lines.index("  error: Refused: a price cannot be negative")
+    assert lines[at + 1] == "    Traceback (most recent call last):"
+    assert "in charge" in said.out and 'raise Refused("a price cannot be negative")' in said.out
+    assert "  caused by: KeyError: 'cents'" in lines
+    document = stored.weft("runs", "show", "bad", "--json").json
+    error = document["error"]
+    assert document["status"] == "failed" and document["result"] is None
+    assert (error["type"], error["message"]) == (f"{stored.module}:Refused", "a price cannot be negative")
+    assert error["traceback"].startswith("Traceback (most recent call last):\n")
+    assert error["cause"]["type"] == "KeyError"
+
+
+@pytest.mark.parametrize(("order", "ended"), [("cancel", "cancelled"), ("terminate", "terminated")])
+def test_show_tells_why_a_run_was_stopped(stored: Shop, order: str, ended: str) -> None:
+    stored.weft("runs", order, "waits", "--reason", "nobody asks")
+    stored.weft("resume", stored.app, "waits")
+    assert "  reason: nobody asks" in stored.weft("runs", "show", "waits").out
+    document = stored.weft("runs", "show", "waits", "--json").json
+    assert (document["status"], document["reason"]) == (ended, "nobody asks")
+
+
+def test_show_tells_that_a_run_ran_out_of_time(stored: Shop) -> None:
+    edit(stored, "@app.workflow\nasync def approval", '@app.workflow(timeout="10ms")\nasync def late')
+    assert stored.weft("run", stored.app, "late", "--id", "late").exit == Exit.RUN_FAILED
+    assert "  reason: the run passed its workflow's timeout" in stored.weft("runs", "show", "late").out
+    document = stored.weft("runs", "show", "late", "--json").json
+    assert (document["status"], document["reason"]) == ("timed_out", "the run passed its workflow's timeout")
+
+
+def test_show_tells_that_an_error_is_damaged(stored: Shop) -> None:
+    stored.weft("run", stored.app, "checkout", "--arg", '{"cents": -1}', "--id", "bad")
+    with closing(sqlite3.connect("weft.db")) as db, db:
+        db.execute("""UPDATE kv SET value = json_set(value, '$.error', 5) WHERE key = 'run/bad'""")
+    said = stored.weft("runs", "show", "bad", "--json")
+    assert said.exit == Exit.OK
+    assert "the error of run 'bad' is damaged" in said.json["damaged"]
+
+
 def test_a_signal_is_stored(stored: Shop) -> None:
     said = stored.weft("runs", "signal", "waits", "approve", '"yes"', "--dedupe", "x")
     assert (said.exit, said.out) == (Exit.OK, "")
@@ -118,14 +183,14 @@ def test_what_cannot_be_done_is_explained(stored: Shop, words: list[str], exit: 
 
 def damage(key: str) -> None:
     with closing(sqlite3.connect("weft.db")) as db, db:
-        assert db.execute("UPDATE kv SET value = substr(value, 1, 20) WHERE key = ?", (key,)).rowcount == 1
+        assert db.execute("UPDATE kv SET value = substr(value, 1, 10) WHERE key = ?", (key,)).rowcount == 1
 
 
 def test_a_damaged_checkpoint_does_not_hide_the_rest_of_its_run(stored: Shop) -> None:
     damage("fiber/waits/0")
     said = stored.weft("runs", "show", "waits")
     assert said.exit == Exit.OK
-    assert "its stacks cannot be shown: the row of fiber 0 of run 'waits' is damaged: the row is not JSON" in said.out
+    assert "not all of it can be shown: the row of fiber 0 of run 'waits' is damaged: the row is not JSON" in said.out
     assert "waits  approval  waiting" in said.out
     said = stored.weft("runs", "show", "waits", "--json")
     assert said.json["history"] == []  # its few entries were in the row that is damaged
@@ -133,6 +198,17 @@ def test_a_damaged_checkpoint_does_not_hide_the_rest_of_its_run(stored: Shop) ->
     said = stored.weft("resume", stored.app, "waits")
     assert said.exit == Exit.PARKED
     assert "restore the store from a backup" in said.err and "intact" not in said.err
+
+
+def test_a_damaged_state_does_not_hide_the_rest_of_its_run(stored: Shop) -> None:
+    damage("state/done")
+    said = stored.weft("runs", "show", "done")
+    assert said.exit == Exit.OK
+    assert "not all of it can be shown: the state of run 'done' cannot be read" in said.out
+    assert '  result: {"paid": 5}' in said.out
+    said = stored.weft("runs", "show", "done", "--json")
+    assert said.json["state"] == {} and "cannot be read" in said.json["damaged"]
+    assert said.json["result"] == {"paid": 5}
 
 
 def test_a_damaged_record_hides_no_other_run(stored: Shop) -> None:
