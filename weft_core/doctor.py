@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from weft_core.client import scan_all
 from weft_core.errors import DecodeError, StoreOwned
+from weft_core.kernel.fibers import ROOT
 from weft_core.kernel.records import RunRecord, parse
 from weft_core.model.app import App
 from weft_core.store import keys
@@ -41,6 +42,7 @@ async def examine(store: Store, app: App | None) -> list[Finding]:
     findings += damaged
     findings.append(_counts(records))
     findings += _parked(records)
+    findings += await _lost(store, records)
     if app is not None:
         findings.append(_declared(app))
         findings += await _code(store, app, [record for record in records if not record.closed])
@@ -119,6 +121,50 @@ def _parked(records: list[RunRecord]) -> list[Finding]:
             if record.problem is not None and not record.closed
         ]
     )
+
+
+async def _lost(store: Store, records: list[RunRecord]) -> list[Finding]:
+    """Runs that nothing moves any more, because a row of theirs is gone. Those that are parked have been named."""
+    findings = []
+    for record in records:
+        if record.closed or record.started_at is None or record.problem is not None:
+            continue
+        # Looked at twice: with an engine at work, rows that are read one after the other may be of different moments.
+        gone = await _strands_gone(store, record.id)
+        if gone and (gone := gone & await _strands_gone(store, record.id)):
+            first = keys.fiber(record.id, min(gone))
+            findings.append(
+                Finding(
+                    level="error",
+                    topic="checkpoint",
+                    message=f"{record.id!r} cannot go on: {_count(len(gone), 'checkpoint')} missing, such as {first}",
+                    hint="restore the store from a backup, or terminate the run; other runs are not affected",
+                )
+            )
+    return _bounded(findings)
+
+
+async def _strands_gone(store: Store, run_id: str) -> set[str]:
+    """Some of the fibers that a run waits for and has no rows of, if there are any."""
+    prefix = keys.fibers(run_id)
+    there = {keys.unquote(row.key[len(prefix) :]): row.value for row in await scan_all(store, prefix)}
+    row = (await store.get([keys.run(run_id)])).get(keys.run(run_id))
+    try:
+        if row is None or RunRecord.from_json(row.value).closed:
+            return set()  # it has ended meanwhile, and so have they
+    except DecodeError:
+        return set()
+    wanted = {ROOT}
+    for fiber_id, text in there.items():
+        try:
+            fiber = parse(text, "fiber row")
+            wait = fiber.get("wait") or {}
+            # The branches of a map are made one by one, and those of a join that is being stopped may be gone.
+            if wait.get("op") in ("all", "race", "settled") and not wait.keys() & {"items", "chosen", "interrupt"}:
+                wanted |= {f"{fiber_id}.{wait['first'] + n}" for n in range(min(wait["count"], len(there)))}
+        except (DecodeError, AttributeError, KeyError, TypeError):
+            continue  # damaged, which is another finding
+    return wanted - there.keys()
 
 
 def _declared(app: App) -> Finding:

@@ -124,6 +124,42 @@ def test_a_damaged_checkpoint_is_named(stored: Shop) -> None:
     assert levels(said.json)["checkpoint"] == "error"
 
 
+def test_a_run_without_its_checkpoint_is_named(stored: Shop) -> None:
+    damage("DELETE FROM kv WHERE key = 'fiber/waits/0'")
+    for app in ([], [stored.app]):
+        said = stored.weft("doctor", *app, "--json")
+        assert said.exit == Exit.UNHEALTHY
+        assert "'waits' cannot go on: 1 checkpoint missing, such as fiber/waits/0" in str(said.json)
+
+
+def test_a_run_without_one_of_its_branches_is_named(stored: Shop) -> None:
+    edit(
+        stored,
+        lambda text: (
+            text
+            + """
+@app.workflow
+async def both(ctx: Context) -> list:
+    return await ctx.all(ctx.wait_for_signal("a"), ctx.wait_for_signal("b"), limit=1)
+"""
+        ),
+    )
+
+    async def begin() -> None:
+        engine = await Engine.open("sqlite:///weft.db", load_app(stored.app))
+        async with engine:
+            run = await engine.start("both", id="both")
+            while len((await run.inspect()).fibers) < 3:
+                await asyncio.sleep(0)
+
+    asyncio.run(begin())
+    assert stored.weft("doctor", stored.app).exit == Exit.OK
+    damage("DELETE FROM kv WHERE key = 'fiber/both/0.2'")
+    said = stored.weft("doctor", "--json")
+    assert said.exit == Exit.UNHEALTHY
+    assert "'both' cannot go on: 1 checkpoint missing, such as fiber/both/0.2" in str(said.json)
+
+
 def test_a_layout_of_another_version_is_an_error(stored: Shop) -> None:
     damage("UPDATE kv SET value = '{\"format\":99}' WHERE key = 'meta/format'")
     said = stored.weft("doctor", "--json")
