@@ -52,7 +52,8 @@ async def examine(store: Store, app: App | None) -> list[Finding]:
 async def _store(store: Store) -> list[Finding]:
     rows = await store.get([keys.FORMAT])
     if keys.FORMAT not in rows:
-        return [Finding(level="warning", topic="store", message=f"{store.url} is reachable and was never used")]
+        told = f"{store.url} is reachable and was never used"
+        return [Finding(level="warning", topic="store", message=told, hint="is it the right one?")]
     layout = parse(rows[keys.FORMAT].value, "format row").get("format")
     if layout not in FORMATS_KNOWN:
         return [
@@ -173,6 +174,7 @@ def _declared(app: App) -> Finding:
         level="ok" if app.workflows else "warning",
         topic="app",
         message=f"{app.name!r} compiles; workflows: {workflows}; {len(app.activities)} activities",
+        hint="" if app.workflows else "declare one with @app.workflow",
     )
 
 

@@ -7,7 +7,7 @@ import asyncio
 import platform
 import sqlite3
 
-from weft_core.cli.exits import Exit, UsageProblem
+from weft_core.cli.exits import Exit, UsageProblem, explain
 from weft_core.cli.loading import check_store_exists, load_app
 from weft_core.cli.output import Output
 from weft_core.client import Client
@@ -46,12 +46,17 @@ async def _examine(options: argparse.Namespace) -> list[Finding]:
         try:
             app = load_app(options.app)
         except (WeftError, UsageProblem) as error:
-            findings.append(Finding(level="error", topic="app", message=" ".join(str(error).split())))
+            findings.append(_failed("app", error))
     check_store_exists(options.db)
     try:
         client = await Client.open(options.db, app)
         async with client:
             findings += await examine(client.store, app)
     except WeftError as error:
-        findings.append(Finding(level="error", topic="store", message=" ".join(str(error).split())))
+        findings.append(_failed("store", error))
     return findings
+
+
+def _failed(topic: str, error: Exception) -> Finding:
+    explained = explain(error)
+    return Finding(level="error", topic=topic, message=explained.message, hint=explained.hint)

@@ -24,12 +24,13 @@ class Exit(IntEnum):
 
 
 class UsageProblem(Exception):
-    """Something on the command line is wrong in a way that argparse cannot see."""
+    """Something on the command line is wrong in a way that argparse cannot see. `code` is as stable as an error's."""
 
-    def __init__(self, message: str, *, hint: str, exit: Exit = Exit.USAGE) -> None:
+    def __init__(self, message: str, *, hint: str, exit: Exit = Exit.USAGE, code: str = "usage") -> None:
         super().__init__(message)
         self.hint = hint
         self.exit = exit
+        self.code = code
 
 
 class RunEnded(Exception):
@@ -48,7 +49,7 @@ class Explained:
     exit: Exit
     code: str
     message: str
-    hint: str = ""
+    hint: str
 
 
 _TABLE: tuple[tuple[type[BaseException], Exit, str], ...] = (
@@ -56,35 +57,35 @@ _TABLE: tuple[tuple[type[BaseException], Exit, str], ...] = (
     (errors.StoreFull, Exit.STORE, "make room; nothing was written"),
     (errors.StoreCorrupt, Exit.STORE, "is --db right? If so, `weft doctor` says more"),
     (errors.StoreUnavailable, Exit.STORE, "check the path and its permissions"),
-    (errors.StoreError, Exit.STORE, ""),
-    (errors.NotFound, Exit.NOT_FOUND, ""),
+    (errors.StoreError, Exit.STORE, "check --db, or $WEFT_DB"),
+    (errors.RunNotFound, Exit.NOT_FOUND, "is it in another store? --db or $WEFT_DB names one"),
+    (errors.NotFound, Exit.NOT_FOUND, "check the name, and that APP is the app that declares it"),
     (errors.AlreadyExists, Exit.REFUSED, "give another --id, or leave --id out"),
     (errors.RunClosed, Exit.REFUSED, "`weft runs show` tells how it ended"),
     (errors.CodeChanged, Exit.PARKED, "`weft doctor APP` shows every run that waits in changed code"),
-    (errors.UnsupportedConstruct, Exit.APP, ""),
-    (errors.DeclarationError, Exit.APP, ""),
-    (errors.CheckpointError, Exit.USAGE, ""),
+    (errors.DeclarationError, Exit.APP, "correct the app; no run was touched"),
+    (errors.CheckpointError, Exit.USAGE, "give the run a path or an id instead of the value itself"),
     (errors.DecodeError, Exit.STORE, "`weft doctor` names everything that is damaged; other runs are not affected"),
 )
+
+_WHERE = "--traceback shows where it came from"
 
 
 def explain(error: BaseException) -> Explained:
     """The row of the table for an error."""
     match error:
         case UsageProblem():
-            return Explained(exit=error.exit, code="usage", message=_line(error), hint=error.hint)
+            return Explained(exit=error.exit, code=error.code, message=_line(error), hint=error.hint)
         case RunEnded():
             return _ended(error)
         case errors.WeftError():
             for cls, code, hint in _TABLE:
                 if isinstance(error, cls):
                     return Explained(exit=code, code=error.code, message=_line(error), hint=hint)
-            return Explained(exit=Exit.RUN_FAILED, code=error.code, message=_line(error))
+            return Explained(exit=Exit.RUN_FAILED, code=error.code, message=_line(error), hint=_WHERE)
         case _:
             text = f"{type(error).__name__}: {_line(error)}"
-            return Explained(
-                exit=Exit.RUN_FAILED, code="unexpected", message=text, hint="--traceback shows where it came from"
-            )
+            return Explained(exit=Exit.RUN_FAILED, code="unexpected", message=text, hint=_WHERE)
 
 
 def _ended(error: RunEnded) -> Explained:
@@ -102,7 +103,7 @@ def _ended(error: RunEnded) -> Explained:
     told = isinstance(cause, errors.RunFailed)
     return Explained(
         exit=Exit.RUN_FAILED,
-        code=getattr(cause, "code", "run_failed"),
+        code=cause.code if isinstance(cause, errors.WeftError) else "run_failed",
         message=_line(cause) if told else f"run {error.run_id!r} failed: {type(cause).__name__}: {_line(cause)}",
         hint=f"`weft runs show {error.run_id}` tells what it did; --traceback shows where it failed",
     )

@@ -28,13 +28,19 @@ def load_app(target: str) -> App:
         if isinstance(found, App):
             return found
         raise UsageProblem(
-            f"{place} has no app called {name!r}", hint=f"it has {_apps_listed(module)}; give one", exit=Exit.APP
+            f"{place} has no app called {name!r}",
+            hint=f"it has {_apps_listed(module)}; give one",
+            exit=Exit.APP,
+            code="app_not_found",
         )
     apps = _apps(module)
     if len(apps) == 1 or "app" in apps:
         return apps.get("app") or next(iter(apps.values()))
     raise UsageProblem(
-        f"{place} has {_apps_listed(module)}", hint=f"write {place}:NAME with the name of one", exit=Exit.APP
+        f"{place} has {_apps_listed(module)}",
+        hint=f"write {place}:NAME with the name of one",
+        exit=Exit.APP,
+        code="app_not_found",
     )
 
 
@@ -60,6 +66,7 @@ def _import_module(name: str) -> ModuleType:
                 f"there is no module {name!r} in {here} or on the Python path",
                 hint=f"run weft in the folder that holds it, or write path/to/{name.rpartition('.')[2]}.py:app",
                 exit=Exit.APP,
+                code="module_not_found",
             ) from error
         raise _import_failed(name, error) from error
     except WeftError:
@@ -70,7 +77,9 @@ def _import_module(name: str) -> ModuleType:
 
 def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
-        raise UsageProblem(f"there is no file {path}", hint="check the path before the colon", exit=Exit.APP)
+        raise UsageProblem(
+            f"there is no file {path}", hint="check the path before the colon", exit=Exit.APP, code="module_not_found"
+        )
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
@@ -83,6 +92,7 @@ def _import_failed(name: str, error: Exception) -> UsageProblem:
         f"importing {name} failed: {type(error).__name__}: {' '.join(str(error).split())}",
         hint="--traceback shows where",
         exit=Exit.APP,
+        code="import_failed",
     )
 
 
@@ -145,4 +155,5 @@ def check_store_exists(url: str) -> None:
                 f"there is no store at {path}",
                 hint="name it with --db, or make it with `weft run`",
                 exit=Exit.NOT_FOUND,
+                code="store_not_found",
             )

@@ -49,6 +49,7 @@ def levels(said_json: dict[str, list[dict[str, str]]]) -> dict[str, str]:
     order = ["ok", "warning", "error"]
     worst: dict[str, str] = {}
     for finding in said_json["findings"]:
+        assert finding["hint"] or finding["level"] == "ok", finding
         now = worst.get(finding["topic"], "ok")
         worst[finding["topic"]] = max(now, finding["level"], key=order.index)
     return worst

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.conftest import Shop
-from weft_core import Client
-from weft_core.cli.exits import Exit
+from weft_core import Client, WeftError, errors
+from weft_core.cli.exits import Exit, explain
 
 ROOT = Path(__file__).resolve().parents[3]
 SECONDS_MAX = 30
@@ -120,14 +120,56 @@ def test_what_is_wrong_is_said_on_one_line_with_a_hint(shop: Shop, words: list[s
     assert said.out == ""
 
 
-def test_errors_are_json_too(shop: Shop) -> None:
-    said = shop.weft("run", shop.app, "chekout", "--json")
-    assert said.json["exit"] == said.exit == Exit.NOT_FOUND
-    assert said.json["error"]["code"] == "unknown_workflow"
+@pytest.mark.parametrize(
+    ("words", "exit", "code"),
+    [
+        (["run", "SHOP:app"], Exit.USAGE, "usage"),
+        (["run", "SHOP:app", "checkout", "--input", "no.json"], Exit.USAGE, "usage"),
+        (["run", "nowhere:app", "x"], Exit.APP, "module_not_found"),
+        (["run", "nowhere.py:app", "x"], Exit.APP, "module_not_found"),
+        (["run", "SHOP:other", "x"], Exit.APP, "app_not_found"),
+        (["run", "json", "x"], Exit.APP, "app_not_found"),
+        (["run", "broken:app", "x"], Exit.APP, "import_failed"),
+        (["run", "contextless:app", "x"], Exit.APP, "declaration"),
+        (["run", "SHOP:app", "chekout"], Exit.NOT_FOUND, "unknown_workflow"),
+        (["run", "SHOP:app", "approval", "--db", "redis:x"], Exit.STORE, "store"),
+        (["resume", "SHOP:app"], Exit.NOT_FOUND, "store_not_found"),
+        (["runs", "show", "x"], Exit.NOT_FOUND, "store_not_found"),
+        (["runs", "show", "x", "--db", "memory:"], Exit.NOT_FOUND, "run_not_found"),
+    ],
+)
+def test_errors_are_json_too_with_a_code_of_their_own_and_a_hint(
+    shop: Shop, words: list[str], exit: Exit, code: str
+) -> None:
+    (shop.folder / "broken.py").write_text("1 / 0\n")
+    (shop.folder / "contextless.py").write_text(
+        "from weft_core import App\napp = App('c')\n@app.workflow\nasync def x():\n    pass\n"
+    )
+    said = shop.weft(*[word.replace("SHOP", shop.module) for word in words], "--json")
+    assert said.json["exit"] == said.exit == exit
+    assert said.json["error"]["code"] == code
+    assert said.json["error"]["message"] and said.json["error"]["hint"]
     assert said.err == ""
-    said = shop.weft("run", shop.app, "--json")
-    assert said.json["exit"] == said.exit == Exit.USAGE
-    assert said.json["error"]["code"] == "usage"
+    assert f"| `{code}` | {int(exit)} |" in (ROOT / "docs/reference/cli.md").read_text("utf-8")
+
+
+def test_every_code_an_error_can_have_is_listed_with_its_exit_code_and_has_a_hint() -> None:
+    listed = (ROOT / "docs/reference/cli.md").read_text("utf-8")
+    classes = [found for found in vars(errors).values() if isinstance(found, type) and issubclass(found, WeftError)]
+    for cls in classes:
+        error = cls.__new__(cls)
+        explained = explain(error)
+        assert f"| `{error.code}` | {int(explained.exit)} |" in listed
+        assert explained.hint
+
+
+def test_the_code_of_a_failed_run_is_none_of_its_own_errors_attributes(shop: Shop) -> None:
+    shop.path.write_text(
+        shop.path.read_text().replace('raise ValueError("', 'raise Coded("')
+        + "\n\nclass Coded(Exception):\n    code = 404\n"
+    )
+    said = shop.weft("run", shop.app, "checkout", "--arg", '{"cents": -1}', "--json")
+    assert said.json["error"]["code"] == "run_failed"
 
 
 def test_where_an_error_came_from_is_shown_on_demand(shop: Shop) -> None:
