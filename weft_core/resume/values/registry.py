@@ -1,8 +1,8 @@
 """What stored data may name: the app's modules, registered classes, compiled units, and the run's live objects.
 
-Nothing here imports a module, and a name resolves only to what is in these rooms: a class defined by a module of the
-app, a class registered by name, an object bound at the top of a module of the app, or one of a fixed list of harmless
-builtins. Everything else in stored text is corrupt by definition.
+Nothing here imports a module of the app, and a name resolves only to what is in these rooms: a class defined by a
+module of the app, a class registered by name, an object bound at the top of a module of the app, an exception class of
+Python's own library, or one of a fixed list of harmless builtins. Everything else in stored text is corrupt by definition.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, Modul
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from weft_core.errors import DeclarationError, DecodeError
+from weft_core.resume.values.library import ONE_NAME, library_module
 from weft_core.resume.values.limits import NAME_LENGTH_MAX
 
 if TYPE_CHECKING:
@@ -271,6 +272,7 @@ class Registry:
             # Python 3.13 tells where the paths are written, not where people find them.
             module = "pathlib" if home.__module__ == "pathlib._local" else home.__module__
             name = f"{module}:{value.__qualname__}"  # type: ignore[attr-defined]
+            name = ONE_NAME.get(name, name)
             try:
                 if self.resolve(name) is value:
                     return name
@@ -279,7 +281,7 @@ class Registry:
         return self.global_name(value)
 
     def resolve(self, name: object) -> Any:
-        """What a stored reference names. Raises `DecodeError`; imports nothing and runs nothing."""
+        """What a stored reference names. Raises `DecodeError`; runs nothing, and imports nothing of the app's."""
         if type(name) is str and len(name) <= NAME_LENGTH_MAX:
             registered = self.by_name.get(name)
             if registered is not None:
@@ -297,6 +299,10 @@ class Registry:
             elif name in _SAFE:
                 found = _lookup(name)
                 if isinstance(found, type):
+                    return found
+            elif library_module(module) is not None:
+                found = _lookup(name)
+                if isinstance(found, type) and issubclass(found, BaseException):
                     return found
         raise DecodeError(f"stored data names {str(name)[:NAME_LENGTH_MAX]!r}, which this app does not have")
 

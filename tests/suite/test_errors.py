@@ -1,0 +1,97 @@
+"""What a workflow has in flight while it waits, and what is too large: errors of the library, large results."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import zoneinfo
+from typing import Any
+
+from tests.suite.harness import Harness, cases, raises
+from weft_core import App, CheckpointError, Context, Retry, RunFailed
+
+LONG = 70_000_000
+
+
+def errors() -> tuple[App, list[str]]:
+    app, released = App("errors"), list[str]()
+
+    @app.activity
+    async def release(what: str) -> None:
+        released.append(what)
+
+    @app.activity(retry=Retry(max_attempts=1))
+    async def fails(how: str) -> None:
+        raise_(how)
+
+    @app.workflow
+    async def finally_(ctx: Context, how: str) -> None:
+        try:
+            raise_(how)
+        finally:
+            await ctx.run(release, how)
+
+    @app.workflow
+    async def except_(ctx: Context, how: str) -> str:
+        try:
+            await ctx.run(fails, how)
+        except (json.JSONDecodeError, subprocess.CalledProcessError, zoneinfo.ZoneInfoNotFoundError) as error:
+            await ctx.run(release, how)
+            return type(error).__name__
+        return "nothing"
+
+    @app.resumable
+    async def cancels(ctx: Context) -> None:
+        await ctx.sleep(1)
+        raise asyncio.CancelledError("mine")
+
+    @app.workflow
+    async def of_branches(ctx: Context) -> list[Any]:
+        try:
+            await ctx.all(cancels(ctx))
+        except Exception:
+            return ["an Exception"]
+        except asyncio.CancelledError as error:
+            await ctx.sleep(1)
+            return [type(error).__name__, *error.args]
+        return []
+
+    return app, released
+
+
+def raise_(how: str) -> None:
+    if how == "JSONDecodeError":
+        json.loads("{x")
+    if how == "CalledProcessError":
+        raise subprocess.CalledProcessError(3, ["make"])
+    if how == "ZoneInfoNotFoundError":
+        raise zoneinfo.ZoneInfoNotFoundError("No/Where")
+    raise asyncio.CancelledError(how)
+
+
+@cases("how", ("JSONDecodeError",), ("CalledProcessError",), ("ZoneInfoNotFoundError",), ("CancelledError",))
+async def test_a_finally_block_may_wait_whatever_of_the_library_is_in_flight(make: Harness, how: str) -> None:
+    app, released = errors()
+    engine = await make.engine(app)
+    run = await engine.start("finally_", how)
+    with raises(Exception) as caught:
+        await run.result()
+    error = caught.value.__cause__ if isinstance(caught.value, RunFailed) else caught.value
+    assert (type(error).__name__, released) == (how, [how])
+
+
+@cases("how", ("JSONDecodeError",), ("CalledProcessError",), ("ZoneInfoNotFoundError",))
+async def test_an_error_of_the_library_is_caught_by_its_class(make: Harness, how: str) -> None:
+    app, released = errors()
+    engine = await make.engine(app)
+    assert await (await engine.start("except_", how)).result() == how
+    assert released == [how]
+
+
+async def test_a_cancelled_error_of_a_branch_of_its_own_stays_one(make: Harness) -> None:
+    engine = await make.engine(errors()[0])
+    run = await engine.start("of_branches")
+    await engine.advance(3)
+    assert await run.result() == ["CancelledError", "mine"]
