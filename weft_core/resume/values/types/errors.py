@@ -2,7 +2,7 @@
 
 Of the class only what the interpreter itself defines is called, never the class's own `__init__`. The traceback that a
 restored exception carries is made of stand-in frames (file, line, function), so that printing it shows where it came
-from; `__weft_traceback__` holds the same as text.
+from; the source line that was stored with each is kept in the frame, for who stores it again elsewhere.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from weft_core.resume.values.refusal import Refusal, type_name
 from weft_core.resume.values.registry import Registry
 from weft_core.resume.values.types.objects import attributes_of, dict_of, set_attributes, slots_of
 
-TEXT = "__weft_traceback__"
+_SOURCE = "@source"
 _NOTES = "__notes__"
 _HEAP_TYPE = 1 << 9
 _ABSENT = object()
@@ -111,7 +111,6 @@ def error_body(encoder: Encoder, x: BaseException, name: str | None, *, strict: 
     if told:
         body["native"] = told
     state = attributes_of(x, slots_of(type(x)))
-    state.pop(TEXT, None)
     notes = state.get(_NOTES)
     if type(notes) is list and all(type(note) is str for note in notes):
         body["notes"] = encoder.values(state.pop(_NOTES))
@@ -206,7 +205,9 @@ def _frames(traceback: TracebackType | None) -> Iterator[list[Any]]:
         frame = traceback.tb_frame
         code = frame.f_code
         line = traceback.tb_lineno or 0
-        source = linecache.getline(code.co_filename, line, frame.f_globals).strip()
+        source = frame.f_globals.get(_SOURCE)
+        if source is None:
+            source = linecache.getline(code.co_filename, line, frame.f_globals).strip()
         entry = [_ascii(code.co_filename), line, _ascii(code.co_name), _ascii(source)]
         if str(frame.f_globals.get("__name__", "")).startswith("weft_core."):
             ours.append(entry)
@@ -291,7 +292,6 @@ def _fill_error(decoder: Decoder, thing: BaseException, payload: Any) -> None:
     _set(thing, "__suppress_context__", bool(body.get("suppress", False)))
     frames = _checked_frames(body)
     if frames:
-        attributes[TEXT] = traceback_text(frames)
         _set(thing, "__traceback__", stand_in(frames))
 
 
@@ -331,7 +331,7 @@ def stand_in(frames: list[tuple[str, int, str, str]]) -> TracebackType | None:
     traceback: TracebackType | None = None
     for filename, line, name, _source in reversed(frames):
         code = _a_frame.__code__.replace(co_filename=filename, co_name=name, co_firstlineno=max(line, 1))
-        traceback = TracebackType(traceback, FunctionType(code, {"sys": sys})(), -1, line)
+        traceback = TracebackType(traceback, FunctionType(code, {"sys": sys, _SOURCE: source})(), -1, line)
     return traceback
 
 
