@@ -13,6 +13,7 @@ import pytest
 
 from tests.unit.values.support import ALIASED_ERROR, Fiber, Holder, ShopError, StockError, codec
 from weft_core.errors import ActivityError, CheckpointError
+from weft_core.resume.values import encode
 
 CODEC = codec()
 
@@ -147,7 +148,6 @@ def test_the_traceback_prints_as_where_it_was_raised() -> None:
         assert printed.rindex("test_the_traceback") < printed.rindex("in raised")
 
 
-def test_the_interpreter_itself_prints_it(tmp_path: Any) -> None:
 def test_where_it_was_raised_is_kept_beside_the_attributes_with_the_source_as_it_was() -> None:
     error = ValueError("x")
     text = CODEC.encode_error(error)[:-1] + ',"traceback":[["gone.py",7,"work","x = 1 / 0"]]}'
@@ -158,6 +158,7 @@ def test_where_it_was_raised_is_kept_beside_the_attributes_with_the_source_as_it
     assert vars(found) == {"code": 4, "hint": "h", "__notes__": ["noted"]}
 
 
+def test_the_interpreter_itself_prints_it(tmp_path: Any) -> None:
     import sys
 
     script = tmp_path / "show.py"
@@ -410,3 +411,51 @@ def test_a_cause_that_can_be_stored_is_the_same_as_a_variable() -> None:
         variables = {"error": error, "cause": cause}
         found = Fiber().through(**{name: variables[name] for name in names})
         assert found["error"].__cause__ is found["cause"]
+
+
+def test_an_error_that_is_too_large_keeps_its_class_and_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encode, "VALUE_BYTES_MAX", 20_000)
+    large = "x" * 30_000
+    error: BaseException = ShopError(7, hint=large)
+    error.args = (large, 1, [large])
+    error.__cause__ = ValueError(large)
+    try:
+        raise error
+    except ShopError:
+        found: Any = again(error)
+    assert type(found) is ShopError
+    assert (found.code, found.args[1]) == (7, 1)
+    assert found.hint == found.args[0] == "x" * 200 + "… (30,000 characters, too many to store)"
+    assert "raise error" in "".join(traceback.format_exception(found))
+    assert str(again(ValueError(large))) == found.hint
+    assert str(again(OSError(5, large))) == f"[Errno 5] {found.hint}"
+    for told in (UnicodeDecodeError("utf8", b"\xff" * 30_000, 0, 1, "bad"), ExceptionGroup("g", [ValueError(large)])):
+        found = again(told)
+        assert isinstance(found, ActivityError)
+        assert str(found).endswith(str(told))
+        assert found.type_name == f"builtins.{type(told).__name__}"
+
+
+def test_a_group_with_an_error_that_cannot_be_told_is_told_as_text() -> None:
+    class Broken(Exception):
+        def __getattribute__(self, name: str) -> Any:
+            raise RuntimeError("no")
+
+    assert "RuntimeError" in str(again(ExceptionGroup("g", [Broken()])))
+
+
+def test_a_value_that_is_too_large_is_not_kept_by_the_error_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encode, "VALUE_BYTES_MAX", 20_000)
+    error: CheckpointError
+    try:
+        raise StopIteration("x" * 30_000)
+    except StopIteration as stop:
+        with pytest.raises(CheckpointError) as caught:
+            CODEC.encode(stop.value, what="return value")
+        error = caught.value
+    found = again(error)
+    assert str(found) == str(error)
+    assert str(error).startswith(
+        "return value cannot be stored: its text has 30,002 characters, more than 20,000 (VALUE"
+    )
+    assert error.__context__ is None

@@ -40,7 +40,11 @@ class ValueCodec:
         try:
             return encode_tree(self._new, lambda encoder: self._tree(encoder, value), write)
         except Refusal as refusal:
-            raise refusal.error(what) from None
+            error = refusal.error(what)
+        try:
+            raise error
+        finally:
+            error.__context__ = None  # what the caller handles may hold the very value, as a StopIteration does
 
     def encode_atoms(self, args: tuple[object, ...]) -> str | None:
         """The text of `[[*args], {}]` when every argument is one of `ATOMS` and all are not too long, else None."""
@@ -86,7 +90,7 @@ class ValueCodec:
 
     def encode_error(self, error: BaseException) -> str:
         """The text of any exception. What of it cannot be stored is there as its repr; the class is told by name."""
-        from weft_core.resume.values.types.errors import error_body, error_name
+        from weft_core.resume.values.types.errors import error_body, error_name, short_body
 
         def make(encoder: Encoder) -> Node:
             node: dict[str, Node] = {}
@@ -95,13 +99,15 @@ class ValueCodec:
             encoder.settle((node,))
             return node["$error"]
 
+        kind = type(error)
         try:
-            return encode_tree(self._new, make, write)
-        except Refusal:
-            why = "(the error was too large to store)"
+            try:
+                return encode_tree(self._new, make, write)
+            except Refusal:  # nothing but its size can be in the way
+                return write(short_body(self.registry, error))
         except Exception as broken:  # what belongs to the error raised in turn: a property, a note, a repr
             why = f"(the error could not be stored: looking at it raised {type(broken).__name__})"
-        return write({"type": type(error).__name__, "message": why, "args": []})
+        return write({"type": f"{kind.__module__}.{kind.__qualname__}", "message": why, "args": []})
 
     def decode_error(self, text: str) -> BaseException:
         """The exception of a text made by `encode_error`; an `ActivityError` when its class is not known here."""

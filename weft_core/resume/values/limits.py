@@ -34,3 +34,6 @@ ERROR_CHAIN_MAX = 20
 
 REPR_LENGTH_MAX = 200
 """Characters of the repr that stands for an error's argument that cannot be stored."""
+
+SHORTENED_LENGTH_MAX = 1_000
+"""Characters of each argument and attribute of an error that is too large to store whole."""

@@ -18,7 +18,13 @@ from typing import Any
 from weft_core.errors import ActivityError, DecodeError
 from weft_core.resume.values.decode import FILLERS, MAKERS, Decoder, as_dict, as_int, as_list, as_str
 from weft_core.resume.values.encode import ATOMS, Encoder, Handler, Node
-from weft_core.resume.values.limits import ERROR_CHAIN_MAX, REPR_LENGTH_MAX, TRACEBACK_FRAMES_MAX
+from weft_core.resume.values.limits import (
+    ERROR_CHAIN_MAX,
+    REPR_LENGTH_MAX,
+    SHORTENED_LENGTH_MAX,
+    TRACEBACK_FRAMES_MAX,
+)
+from weft_core.resume.values.plain import NotPlain, plain_text
 from weft_core.resume.values.refusal import Refusal, type_name
 from weft_core.resume.values.registry import Registry
 from weft_core.resume.values.types.objects import attributes_of, dict_of, set_attributes, slots_of
@@ -197,6 +203,36 @@ def _lenient_fields(encoder: Encoder, fields: dict[str, Any]) -> dict[str, Node]
     return {str(key): _lenient(encoder, value) for key, value in fields.items()}
 
 
+def short_body(registry: Registry, x: BaseException) -> dict[str, Node]:
+    """The object that tells an exception that is too large: no part of it is longer than `SHORTENED_LENGTH_MAX`."""
+    kind = type(x)
+    # What these two say follows from arguments of certain kinds, so they are told as errors of an unknown class.
+    name = None if isinstance(x, (BaseExceptionGroup, UnicodeError)) else error_name(registry, kind)
+    state = attributes_of(x, slots_of(kind))
+    state.pop(_NOTES, None)
+    native = _native_state(x)
+    native.pop("obj", None)
+    return {
+        "type": name or f"{kind.__module__}.{kind.__qualname__}",
+        "message": _short(_message(x)),
+        "args": [_short(arg) for arg in _ARGS.__get__(x)[:SHORTENED_LENGTH_MAX]],
+        "native": {key: _short(value) for key, value in native.items()},
+        "dict": {str(key): _short(value) for key, value in state.items()},
+        "traceback": [*_frames(x.__traceback__)][-TRACEBACK_FRAMES_MAX:],
+    }
+
+
+def _short(x: Any) -> Any:
+    if type(x) in ATOMS:
+        with suppress(NotPlain):
+            if len(plain_text(x)) <= SHORTENED_LENGTH_MAX:
+                return x
+    text = x if type(x) is str else str.__str__(repr(x))
+    if len(text) <= SHORTENED_LENGTH_MAX:
+        return text
+    return f"{text[:REPR_LENGTH_MAX]}… ({len(text):,} characters, too many to store)"
+
+
 def _frames(traceback: TracebackType | None) -> Iterator[list[Any]]:
     """`[file, line, function, source line]` of each frame that is not the engine's own."""
     ours: list[list[Any]] = []
@@ -329,7 +365,7 @@ def traceback_text(frames: list[tuple[str, int, str, str]]) -> str:
 def stand_in(frames: list[tuple[str, int, str, str]]) -> TracebackType | None:
     """A traceback that prints like these frames. Its frames belong to no call."""
     traceback: TracebackType | None = None
-    for filename, line, name, _source in reversed(frames):
+    for filename, line, name, source in reversed(frames):
         code = _a_frame.__code__.replace(co_filename=filename, co_name=name, co_firstlineno=max(line, 1))
         traceback = TracebackType(traceback, FunctionType(code, {"sys": sys, _SOURCE: source})(), -1, line)
     return traceback
