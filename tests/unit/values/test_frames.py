@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from typing import Any
 
+import hypothesis.errors
 import pytest
 
 from tests.unit.values import support
@@ -102,6 +104,22 @@ def refusal(**variables: Any) -> CheckpointError:
         ({"e": eval}, "e", "builtin_function_or_method", "bind it"),
         ({"v": memoryview(b"x")}, "v", "memoryview", "bytes("),
         ({"@i3": (x for x in "a")}, "the iterator of a for loop", "generator", "list("),
+        (
+            {"@m1": suppress(KeyError)},
+            "the context manager of a `with`",
+            "contextlib.suppress",
+            "leave the `with` before",
+        ),
+        ({"@m1": Holder()}, "a value computed before the await.lock", "_thread.lock", "at the top of a module"),
+        (
+            {"@x2": hypothesis.errors.Frozen()},
+            "the exception being handled (hypothesis.errors.Frozen)",
+            "hypothesis.errors.Frozen",
+            "r(Frozen)",
+        ),
+        ({"@e1": ValueError(object())}, "the exception being handled (ValueError)[0]", "object", "bind it"),
+        ({"@t1": {1: object()}}, "a value computed before the await[1]", "object", "bind it"),
+        ({"e": hypothesis.errors.Frozen()}, "e", "hypothesis.errors.Frozen", "app.register(Frozen)"),
     ],
     ids=lambda p: str(p)[:20] if isinstance(p, str) else None,
 )

@@ -112,7 +112,15 @@ def refuse(x: object) -> Refusal:
         return Refusal(x, *_REMEDIES[kind.__name__])
     if isinstance(x, Operation):
         return Refusal(
-            x, f"it is an operation that has not been awaited ({kind.__name__})", "write `await` in front of it"
+            x,
+            f"it is an operation ({kind.__name__}), which cannot be kept over an await",
+            "write `await` in front of it where it is made, once, and keep its result; make another one for a second time",
+        )
+    if isinstance(x, BaseException):
+        return Refusal(
+            x,
+            f"its type {shown} is an exception that this app does not know",
+            f"register it with app.register({kind.__name__}), or raise one of the app's own from it before the await",
         )
     if kind.__module__ == "itertools":
         return Refusal(

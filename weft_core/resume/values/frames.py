@@ -17,7 +17,7 @@ from weft_core.resume.values.codec import ValueCodec
 from weft_core.resume.values.decode import Decoder, Node, as_dict, as_int, as_list, as_str, guarded, parse
 from weft_core.resume.values.encode import Encoder, checked, encode_tree, write
 from weft_core.resume.values.limits import LARGE_VALUE_BYTES
-from weft_core.resume.values.refusal import Refusal
+from weft_core.resume.values.refusal import Refusal, type_name
 from weft_core.resume.values.registry import NO_EXTERNALS, Externals
 
 if TYPE_CHECKING:
@@ -132,7 +132,9 @@ class FiberEncoder:
         except Refusal as refusal:
             unit = frame.unit
             line = unit.points[frame.point - 1].line if frame.point else unit.first_line
-            raise refusal.error(_shown(name), filename=unit.filename, line=line) from None
+            raise _told(refusal, name, variables[name]).error(
+                _shown(name, variables[name]), filename=unit.filename, line=line
+            ) from None
         return nodes
 
     # --- large values ----------------------------------------------------------------------------------------------
@@ -228,7 +230,25 @@ def _roots(nodes: list[dict[str, Node]]) -> Iterator[Node]:
     return (node for variables in nodes for node in variables.values())
 
 
-def _shown(name: str) -> str:
+def _shown(name: str, x: object) -> str:
+    """A local as people know it; those of the compiler's own by what they hold."""
     if not name.startswith("@"):
         return name
-    return "the iterator of a for loop" if name.startswith("@i") else "a value computed before the await"
+    if name.startswith("@i"):
+        return "the iterator of a for loop"
+    if isinstance(x, BaseException):
+        return f"the exception being handled ({type_name(type(x))})"
+    return "the context manager of a `with`" if _is_manager(name, x) else "a value computed before the await"
+
+
+def _told(refusal: Refusal, name: str, x: object) -> Refusal:
+    if _is_manager(name, x) and not refusal.path:
+        refusal.remedy = (
+            "leave the `with` before the await, say with `try` what it does, or write a manager of the app's own whose "
+            "attributes are plain data"
+        )
+    return refusal
+
+
+def _is_manager(name: str, x: object) -> bool:
+    return name.startswith("@m") and (hasattr(type(x), "__exit__") or hasattr(type(x), "__aexit__"))
