@@ -12,8 +12,6 @@ from typing import Any
 from tests.suite.harness import Harness, cases, raises
 from weft_core import App, CheckpointError, Context, Retry, RunFailed
 
-LONG = 70_000_000
-
 
 def errors() -> tuple[App, list[str]]:
     app, released = App("errors"), list[str]()
@@ -58,6 +56,25 @@ def errors() -> tuple[App, list[str]]:
             return [type(error).__name__, *error.args]
         return []
 
+    @app.workflow
+    async def keeps(ctx: Context, how: str) -> Any:
+        if how == "with":
+            with contextlib.suppress(KeyError):
+                await ctx.run(release, how)
+        if how == "operation":
+            operation = ctx.run(release, how)
+            await operation
+            await operation
+        if how == "task":
+            return await ctx.all(starts(ctx))
+        return None
+
+    @app.resumable
+    async def starts(ctx: Context) -> Any:
+        task = ctx.start(cancels(ctx))
+        await ctx.sleep(0.5)
+        return task
+
     return app, released
 
 
@@ -95,3 +112,19 @@ async def test_a_cancelled_error_of_a_branch_of_its_own_stays_one(make: Harness)
     run = await engine.start("of_branches")
     await engine.advance(3)
     assert await run.result() == ["CancelledError", "mine"]
+
+
+@cases(
+    "how text",
+    ("with", "the context manager of a `with` cannot be stored"),
+    ("operation", "an operation .RunActivity., which cannot be kept over an await"),
+    ("task", "return value cannot be stored: it is a Task"),
+)
+async def test_what_is_refused_is_named_as_people_know_it(make: Harness, how: str, text: str) -> None:
+    app, released = errors()
+    engine = await make.engine(app)
+    run = await engine.start("keeps", how)
+    await engine.advance(3)
+    with raises(CheckpointError, match=text):
+        await run.result()
+    assert released == []

@@ -69,7 +69,16 @@ def _hooked(registered: Registered) -> Handler:
     assert encode is not None
 
     def handler(encoder: Encoder, x: Any) -> Node:
-        return {"$class": [name, encoder.temporary(encode(x))]}
+        try:
+            return {"$class": [name, encoder.temporary(encode(x))]}
+        except Refusal:
+            if not isinstance(x, Operation):
+                raise
+        raise Refusal(
+            x,
+            f"it is a {type(x).__name__}, which only variables of its run can hold",
+            "await it, and give its result instead",
+        )
 
     return handler
 
