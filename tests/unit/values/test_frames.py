@@ -149,7 +149,9 @@ def test_a_class_from_elsewhere_is_refused_with_the_way_to_register_it() -> None
     from weft_core.resume import Operation
 
     assert "app.register" in str(refusal(x=Formatter()))
-    assert "write `await` in front of it" in str(refusal(x=Operation()))
+    said = str(refusal(x=Operation()))  # awaited before or not
+    assert "cannot be kept over an await" in said
+    assert "write `await` in front of it where it is made, once" in said
 
 
 def test_after_a_refusal_the_encoder_goes_on() -> None:
