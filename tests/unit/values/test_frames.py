@@ -172,7 +172,9 @@ def deep(count: int) -> list[Any]:
 
 def test_depth_is_limited_by_name() -> None:
     assert Fiber().through(x=deep(DEPTH_MAX))["x"] == deep(DEPTH_MAX)
-    assert "DEPTH_MAX" in str(refusal(x=deep(DEPTH_MAX + 1)))
+    error = refusal(x=deep(DEPTH_MAX + 1))
+    assert "DEPTH_MAX" in str(error)
+    assert error.variable == f"x{'[0]' * 5}…({DEPTH_MAX - 10} more)…{'[0]' * 5}"
     value: Any = Plain(1)
     for _ in range(DEPTH_MAX // 2 - 1):
         value, inner = Plain(1), value

@@ -9,6 +9,9 @@ ANYTHING_ELSE = (
     "after the await, or register the class with app.register(…, encode=…, decode=…)"
 )
 
+PARTS_SHOWN = 5
+"""Parts of a long path that are shown at each end."""
+
 
 class Refusal(Exception):
     """Internal. `reason` says what is wrong with `value_type`, `remedy` what to do instead."""
@@ -34,7 +37,10 @@ class Refusal(Exception):
 
     def error(self, what: str, *, filename: str | None = None, line: int | None = None) -> CheckpointError:
         """The error for people. `what` is the variable's name, or says which value it is."""
-        variable = what + "".join(reversed(self.path))
+        path = self.path[::-1]
+        if len(path) > 2 * PARTS_SHOWN:
+            path[PARTS_SHOWN:-PARTS_SHOWN] = [f"…({len(path) - 2 * PARTS_SHOWN} more)…"]
+        variable = what + "".join(path)
         where = f" ({filename}:{line})" if filename is not None else ""
         return CheckpointError(
             f"{variable} cannot be stored{where}: {self.reason}. Remedy: {self.remedy}",
