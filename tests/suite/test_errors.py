@@ -1,4 +1,4 @@
-"""What a workflow has in flight while it waits, and what is too large: errors of the library, large results."""
+"""What a workflow has at hand while it waits: errors of the library in flight, modules that it imports, what is refused."""
 
 from __future__ import annotations
 
@@ -55,6 +55,18 @@ def errors() -> tuple[App, list[str]]:
             await ctx.sleep(1)
             return [type(error).__name__, *error.args]
         return []
+
+    @app.workflow
+    async def imports(ctx: Context) -> list[Any]:
+        import math
+        import xml.etree.ElementTree as tree
+        from json import dumps
+
+        def half(x: float) -> float:
+            return math.floor(x / 2)
+
+        await ctx.sleep(1)
+        return [half(5), dumps([1]), tree.fromstring("<a/>").tag]
 
     @app.workflow
     async def keeps(ctx: Context, how: str) -> Any:
@@ -128,3 +140,10 @@ async def test_what_is_refused_is_named_as_people_know_it(make: Harness, how: st
     with raises(CheckpointError, match=text):
         await run.result()
     assert released == []
+
+
+async def test_what_a_workflow_imports_in_its_body_is_there_after_a_wait(make: Harness) -> None:
+    engine = await make.engine(errors()[0])
+    run = await engine.start("imports")
+    await engine.advance(2)
+    assert await run.result() == [2, "[1]", "a"]

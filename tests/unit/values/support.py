@@ -193,6 +193,7 @@ def a_unit(name: str = "checkout", **more: Any) -> Any:
         "points": (SimpleNamespace(name="charge", line=12), SimpleNamespace(name="sleep", line=14)),
         "local_codes": {},
         "function": helper,
+        "source": "async def checkout():\n  import colorsys, xml.dom, xml.sax as sax\n  from json import dumps, decoder\n",
     }
     return SimpleNamespace(**{**facts, **more, "heads": {}, "forms": {}})
 

@@ -42,7 +42,7 @@ TAGS = sorted({tag for text in SEEDS for tag in ["$" + part.split('"')[0] for pa
 PIECES = [
     "null", "true", "-1", "1e999", "0", "[]", "{}", '""', '"x"', "[[]]", '{"$ref":0}', '{"$ref":[0,0]}', '{"$ref":-1}',
     '{"$large":"x"}', '{"$live":"ctx"}', '{"$global":"os:system"}', '{"$global":"builtins:int"}', "99999999999999999999",
-    '{"$method":[[],"append"]}', '{"$float":"nan"}', '{"$cell":[]}',
+    '{"$import":["os"]}', '{"$import":["json","dumps"]}', '{"$method":[[],"append"]}', '{"$float":"nan"}', '{"$cell":[]}',
 ]  # fmt: skip
 
 

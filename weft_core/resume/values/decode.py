@@ -52,6 +52,7 @@ class Decoder:
         self._trouble: Exception | None = None
         self._depth = 0
         self.inside: object = None
+        self.units: list[Any] = []
 
     def use_references(self, roots: Iterable[Node]) -> None:
         """Number the text's nodes, before anything is built. `roots` are the text's values in order."""

@@ -84,9 +84,14 @@ def _hooked(registered: Registered) -> Handler:
 
 
 def _by_global_name(encoder: Encoder, x: Any) -> Node:
+    from weft_core.resume.values.types.imports import imported
+
     name = encoder.registry.reference(x)
     if name is not None:
         return {"$global": name}
+    node = imported(encoder, x)
+    if node is not None:
+        return node
     raise refuse(x)
 
 
@@ -94,7 +99,10 @@ _REMEDIES = {
     "generator": ("a generator that is under way cannot be stored", "make it a list: list(…)"),
     "async_generator": ("an async generator cannot be stored", "collect its items in a list"),
     "coroutine": ("this coroutine cannot be stored", "await it where it is made"),
-    "module": ("modules are not stored", "import it at the top of the module, or again after the await"),
+    "module": (
+        "modules are not stored, but for those that the workflow itself imports",
+        "import it at the top of the module, or again after the await",
+    ),
     "object": (
         "an anonymous object() cannot be told from another one after a restart",
         "bind it to a name at the top of a module of the app, or use an enum",

@@ -21,7 +21,7 @@ from weft_core.resume.values.refusal import Refusal, type_name
 from weft_core.resume.values.registry import NO_EXTERNALS, Externals
 
 if TYPE_CHECKING:
-    from weft_core.resume import FrameImage
+    from weft_core.resume import FrameImage, Unit
     from weft_core.resume.values.large_values import LargeValues
 
 _NONE: frozenset[str] = frozenset()
@@ -199,7 +199,9 @@ class FiberEncoder:
             decoder.use_references(
                 node for body in bodies for part in ("locals", "cells") for node in as_dict(body[part]).values()
             )
-        frames = [self._frame(decoder, body) for body in bodies]
+        units = [self._unit(body) for body in bodies]
+        decoder.units = units
+        frames = [self._frame(decoder, body, unit) for body, unit in zip(bodies, units, strict=True)]
         decoder.finish()
         self._large = None
         if decoder.large is not None:
@@ -210,15 +212,19 @@ class FiberEncoder:
             self._large.prime(decoder.large.read)
         return frames
 
-    def _frame(self, decoder: Decoder, body: dict[str, Any]) -> FrameImage:
-        from weft_core.resume import FrameImage
-
-        name, digest, point = as_str(body["unit"]), as_str(body["digest"]), as_int(body["point"])
+    def _unit(self, body: dict[str, Any]) -> Unit:
+        name, digest = as_str(body["unit"]), as_str(body["digest"])
         unit = self._registry.unit(name, digest)
         if unit is None:
             raise DecodeError(f"a frame waits in {name!r} (version {digest[:12]}), which is not in this app")
+        return unit
+
+    def _frame(self, decoder: Decoder, body: dict[str, Any], unit: Unit) -> FrameImage:
+        from weft_core.resume import FrameImage
+
+        point = as_int(body["point"])
         if not 0 <= point <= len(unit.points):
-            raise DecodeError(f"a frame waits at point {point} of {name!r}, which has {len(unit.points)}")
+            raise DecodeError(f"a frame waits at point {point} of {unit.name!r}, which has {len(unit.points)}")
         variables = decoder.fields(body["locals"])
         cells = decoder.fields(body["cells"])
         if not all(isinstance(cell, CellType) for cell in cells.values()):

@@ -12,6 +12,7 @@ def load() -> None:
         import weft_core.resume.values.types.builtin
         import weft_core.resume.values.types.errors
         import weft_core.resume.values.types.functions
+        import weft_core.resume.values.types.imports
         import weft_core.resume.values.types.iterators
         import weft_core.resume.values.types.itertools
         import weft_core.resume.values.types.objects

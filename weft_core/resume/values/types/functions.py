@@ -30,6 +30,7 @@ from weft_core.resume.values.encode import NODES, Encoder, Node
 from weft_core.resume.values.refusal import Refusal, type_name
 from weft_core.resume.values.registry import Registry, has_unit
 from weft_core.resume.values.types.builtin import check_keys
+from weft_core.resume.values.types.imports import imported
 
 _METHOD_MODULES = frozenset(
     {"builtins", "collections", "datetime", "decimal", "fractions", "random", "re", "uuid", "zoneinfo"}
@@ -82,6 +83,9 @@ def encode_reference(encoder: Encoder, x: Any) -> Node:
     name = encoder.registry.reference(x)
     if name is not None:
         return {"$global": name}
+    node = imported(encoder, x)
+    if node is not None:
+        return node
     if isinstance(x, type):
         raise Refusal(
             x,
