@@ -436,12 +436,13 @@ def test_an_error_that_is_too_large_keeps_its_class_and_is_cut_short(monkeypatch
         assert found.type_name == f"builtins.{type(told).__name__}"
 
 
-def test_a_group_with_an_error_that_cannot_be_told_is_told_as_text() -> None:
+def test_a_member_of_a_group_that_cannot_be_told_is_told_as_text() -> None:
     class Broken(Exception):
         def __getattribute__(self, name: str) -> Any:
             raise RuntimeError("no")
 
-    assert "RuntimeError" in str(again(ExceptionGroup("g", [Broken()])))
+    (member,) = again(ExceptionGroup("g", [Broken()])).exceptions
+    assert type(member) is ActivityError and "Broken" in str(member)
 
 
 def test_a_value_that_is_too_large_is_not_kept_by_the_error_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -459,3 +460,25 @@ def test_a_value_that_is_too_large_is_not_kept_by_the_error_about_it(monkeypatch
         "return value cannot be stored: its text has 30,002 characters, more than 20,000 (VALUE"
     )
     assert error.__context__ is None
+
+
+class Guarded(Exception):
+    """As proxies of another language's errors: what belongs to every exception raises."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("__dict__", "__notes__"):
+            raise RuntimeError(f"no {name} here")
+        return super().__getattribute__(name)
+
+
+def test_a_context_that_nobody_can_look_at_costs_the_error_nothing_else() -> None:
+    try:
+        try:
+            raise Guarded("inside")
+        except Guarded:
+            raise OSError("the server answered 503") from None
+    except OSError as raised:
+        text = CODEC.encode_error(raised)
+    error = CODEC.decode_error(text)
+    assert type(error) is OSError and error.args == ("the server answered 503",)
+    assert "inside" in str(error.__context__)

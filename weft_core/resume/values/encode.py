@@ -87,17 +87,25 @@ class Encoder:
         return node
 
     def attempt(self, x: Any) -> Node:
-        """The node of a value. A `Refusal` leaves no trace of the attempt."""
-        memo, told, refs, depth = len(self.memo), len(self.told), len(self.refs), self.depth
+        """The node of a value. An exception, as a `Refusal`, leaves no trace of the attempt."""
+        mark = self.mark()
         try:
             return self.value(x)
-        except Refusal:
-            for table, length in ((self.memo, memo), (self.told, told)):
-                while len(table) > length:
-                    table.popitem()
-            del self.refs[refs:]
-            self.depth = depth
+        except Exception:
+            self.undo(mark)
             raise
+
+    def mark(self) -> tuple[int, int, int, int]:
+        """How far this has come, for `undo`."""
+        return len(self.memo), len(self.told), len(self.refs), self.depth
+
+    def undo(self, mark: tuple[int, int, int, int]) -> None:
+        """Forget what was met since."""
+        memo, told, refs, self.depth = mark
+        for table, length in ((self.memo, memo), (self.told, told)):
+            while len(table) > length:
+                table.popitem()
+        del self.refs[refs:]
 
     def reference(self, key: int, path: list[int]) -> Node:
         """A reference to what the memo holds under `key`, or, with a path, to something inside that large value."""

@@ -176,11 +176,22 @@ def _linked(encoder: Encoder, x: BaseException) -> Node:
     except Refusal as refusal:
         # Who meets it as a value later must not get this for it.
         encoder.told[key] = refusal
+    except RecursionError:
+        raise
+    except Exception as broken:  # what belongs to it raised in turn
+        encoder.told[key] = Refusal(x, f"looking at it raised {type(broken).__name__}", "raise one of the app's own")
     node: dict[str, Node] = {}
-    encoder.depth += 1
     encoder.memo[key] = node
-    body = error_body(encoder, x, error_name(encoder.registry, type(x)), strict=False)
-    encoder.depth -= 1
+    mark = encoder.mark()
+    encoder.depth += 1
+    try:
+        body = error_body(encoder, x, error_name(encoder.registry, type(x)), strict=False)
+        encoder.depth -= 1
+    except (Refusal, RecursionError):
+        raise
+    except Exception:
+        encoder.undo(mark)
+        body = {"type": type_name(type(x)), "message": _message(x)}
     node["$error"] = body
     return node
 
