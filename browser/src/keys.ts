@@ -4,6 +4,7 @@
  */
 
 import { WeftError } from "./errors.js";
+import { shownShort } from "./shown.js";
 
 const INBOX_DIGITS = 12;
 const DUE_DIGITS = 15;
@@ -53,7 +54,7 @@ export function tooLong(what: string, text: string): string {
 export function checkRunId(id: string): string {
   const length = typeof id === "string" ? [...id].length : 0;
   if (length < 1 || length > RUN_ID_LENGTH_MAX) {
-    const told = typeof id === "string" ? length : JSON.stringify(id);
+    const told = typeof id === "string" ? length : shownShort(id);
     const message = `a run id must be a text of 1 to ${RUN_ID_LENGTH_MAX} characters, not ${told}`;
     throw new WeftError("declaration", message);
   }
@@ -66,7 +67,7 @@ export function checkRunId(id: string): string {
 /** The id itself when a signal may have it: a text that fits into a key, quoted. */
 export function checkSignalId(id: string): string {
   if (typeof id !== "string") {
-    throw new WeftError("declaration", `the id of a signal must be a text, not ${JSON.stringify(id)}`);
+    throw new WeftError("declaration", `the id of a signal must be a text, not ${shownShort(id)}`);
   }
   if (quotedLength(id) > COMPONENT_LENGTH_MAX) {
     throw new WeftError("declaration", tooLong("the signal's id", id));

@@ -103,6 +103,28 @@ test("what cannot be started or sent is refused before anything is stored", asyn
   await other.close();
 });
 
+test("what is given beside a signal's payload overwrites no part of the message", async () => {
+  const other = await openStore("signalled");
+  const watch = new Watch(other);
+  const run = new Run(other, watch, await start(other, "order", 1, { id: "s" }));
+  for (const options of [{ payload: "oops" }, { name: "x" }, { ID: "x" }, null, "x", ["x"], { id: 10n }]) {
+    await assert.rejects(run.signal("go", 1, options), { code: "declaration" }, String(options));
+  }
+  await assert.rejects(run.signal("go", 1, { payload: "oops" }), {
+    message: /signal has no option "payload", only: id/,
+  });
+  const ring = {};
+  ring.ring = ring;
+  await assert.rejects(run.signal("go", 1, { id: ring }), { code: "declaration" });
+  await assert.rejects(run.signal(Symbol("go"), 1), { code: "declaration", message: /text, not Symbol\(go\)/ });
+  assert.deepEqual(await other.scan("inbox/", "inbox0"), []);
+  await run.signal("go", 1, { id: undefined });
+  await run.signal("go", 1, {});
+  assert.equal((await other.scan("inbox/", "inbox0")).length, 2);
+  watch.close();
+  await other.close();
+});
+
 test("a parked run that is to go on has no outcome until an engine has looked at it again", async () => {
   const watch = new Watch(store);
   const run = new Run(store, watch, "parked");

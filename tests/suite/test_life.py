@@ -472,3 +472,34 @@ async def test_a_run_whose_row_was_deleted_is_parked_and_can_be_ended(make: Harn
     await engine.handle("r").terminate()
     await engine.settle()
     assert await engine.handle("r").status() == "terminated"
+
+
+async def test_a_message_that_cannot_be_read_keeps_nobody_from_ending_its_run(make: Harness) -> None:
+    from weft_core.store import keys
+    from weft_core.store.port import Batch
+
+    app, _ = order()
+    engine = await make.engine(app)
+    run = await engine.start("order", 1, id="spoiled")
+    await engine.settle()
+    await engine._halt()
+    await engine.store.release()
+    for n, row in enumerate(('{"kind":"signal","payload":oops}', '{"kind":"shout"}', '{"kind":"signal","at":[]}'), 1):
+        await engine.store.commit(
+            Batch(
+                put={
+                    keys.inbox("spoiled", n): row,
+                    keys.seq("spoiled"): f'{{"n":{n}}}',
+                    keys.ready("spoiled"): '{"at":1}',
+                }
+            )
+        )
+    engine = await make.reopen(engine, app)
+    await engine.settle()
+    info = await engine.handle(run.id).info()
+    assert info.status == "suspended" and info.problem is not None
+    await engine.handle(run.id).terminate("spoiled")
+    await engine.settle()
+    assert (await engine.handle(run.id).info()).status == "terminated"
+    assert "spoiled" in str(await raised(engine.handle(run.id).result(), RunTerminated))
+    assert not await engine.store.scan("inbox/", "inbox0")

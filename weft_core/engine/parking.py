@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from contextlib import suppress
 
 from weft_core.client import scan_all
 from weft_core.engine.rows import RunKeys
 from weft_core.errors import Conflict, StoreOwned, WeftError
 from weft_core.kernel.records import InboxRow, RunRecord, dump
 from weft_core.store import keys
-from weft_core.store.port import Batch, Store
+from weft_core.store.port import Batch, Row, Store
 
 log = logging.getLogger("weft")
 
@@ -77,7 +79,7 @@ class Parking:
             self.versions[run_id] = number
 
     async def end_if_asked(self, run_id: str, now: int) -> RunRecord | None:
-        """Terminate a run that cannot be read, if somebody has asked for that: none of it has to be read for that.
+        """Terminate a run that cannot be read, if somebody has asked for that: nothing but its record has to be read for that.
 
         Gives its record, or None when nobody asked, or somebody has written to it at this moment. `StoreOwned` when fenced.
         """
@@ -85,10 +87,9 @@ class Parking:
         rows = await self.store.get([run.run, run.ready, run.seq])
         try:
             record = RunRecord.from_json(rows[run.run].value)
-            inbox = [InboxRow.from_json(0, row.value) for row in await scan_all(self.store, run.inbox)]
         except (KeyError, WeftError):
             return None
-        asked = next((row for row in inbox if row.kind == "terminate"), None)
+        asked = _asked_to_end(await scan_all(self.store, run.inbox))
         if asked is None or record.closed:
             return None
         record.status, record.closed_at, record.problem = "terminated", now, None
@@ -127,3 +128,13 @@ class Parking:
             if conflict.key == keys.OWNER:
                 raise fenced() from conflict
             return 0  # a client was quicker; the hint it sent brings the run back here
+
+
+def _asked_to_end(inbox: Iterable[Row]) -> InboxRow | None:
+    """The first request to terminate. A row that cannot be read may be why somebody asks: it hides none behind it."""
+    for row in inbox:
+        with suppress(WeftError, TypeError, ValueError):
+            message = InboxRow.from_json(0, row.value)
+            if message.kind == "terminate":
+                return message
+    return None

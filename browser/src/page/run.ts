@@ -4,14 +4,17 @@ import { WeftError } from "../errors.js";
 import type { HistoryRow, Status } from "../records.js";
 import type { Store } from "../store/index.js";
 import { encode } from "../values.js";
+import { checkOptions, type Known } from "./options.js";
 import * as runs from "./runs.js";
 import type { Watch } from "./watch.js";
-import { send } from "./writes.js";
+import { checkName, send } from "./writes.js";
 
 export interface SignalOptions {
   /** The same id again is accepted and does nothing more. */
   readonly id?: string;
 }
+
+const SIGNAL_OPTIONS: Known<SignalOptions> = { id: true };
 
 /** A handle. Making one reads nothing; calls on it reject with `run_not_found` when there is no such run. */
 export class Run {
@@ -27,7 +30,9 @@ export class Run {
 
   /** Send a signal; durable when this resolves. Rejects with `run_closed` when the run has ended. */
   async signal(name: string, payload: unknown = null, options: SignalOptions = {}): Promise<void> {
-    await send(this.#store, this.id, "signal", { name, payload: encode(payload, `signal ${name}`), ...options });
+    checkOptions("signal", options, SIGNAL_OPTIONS);
+    checkName("signal", name);
+    await send(this.#store, this.id, "signal", { name, payload: encode(payload, `signal ${name}`), id: options.id });
   }
 
   /** Ask the run to stop: `Cancelled` is raised in it and its `finally` blocks run. */

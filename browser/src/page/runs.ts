@@ -16,6 +16,7 @@ import {
 } from "../records.js";
 import type { Row, Store } from "../store/index.js";
 import { decode } from "../values.js";
+import { refuse } from "./options.js";
 
 const SCAN_LIMIT = 1_000;
 const ROOT_FIBER = "0";
@@ -268,7 +269,7 @@ async function scanRest(store: Store, first: readonly Row[], end: string): Promi
 
 /** The key of a run's record. An id that no run can have is not found, like any other that none has. */
 export function existingKey(runId: string): string {
-  if (typeof runId !== "string") throw new WeftError("declaration", `a run's id is a text, not ${String(runId)}`);
+  if (typeof runId !== "string") refuse("a run's id is a text", runId);
   if (keys.quotedLength(runId) > keys.COMPONENT_LENGTH_MAX) return existing(undefined, runId).key;
   return keys.run(runId);
 }

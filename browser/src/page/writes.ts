@@ -14,6 +14,7 @@ import {
 } from "../records.js";
 import type { Store } from "../store/index.js";
 import { encode, lowerInteger, parseJson } from "../values.js";
+import { isPlain, refuse } from "./options.js";
 import { existing, existingKey } from "./runs.js";
 
 /** How often a call is made again when others write to the same run at the same moment. */
@@ -75,23 +76,14 @@ export async function start(store: Store, workflow: string, first: unknown, opti
 
 /** TypeScript says the same; pages written in JavaScript hear of it here, before anything is stored. */
 function checkStart(workflow: string, { args, kwargs, ifExists, startAt, version }: StartOptions): void {
-  const refuse = (what: string, given: unknown) => {
-    throw new WeftError("declaration", `${what}, not ${shownShort(given)}`);
-  };
   if (typeof workflow !== "string" || workflow === "") refuse("a workflow is given by its name", workflow);
   if (args !== undefined && !Array.isArray(args)) refuse("args is an array of further arguments", args);
-  if (kwargs !== undefined && Object.prototype.toString.call(kwargs) !== "[object Object]")
-    refuse("kwargs is an object of arguments by name", kwargs);
+  if (kwargs !== undefined && !isPlain(kwargs)) refuse("kwargs is an object of arguments by name", kwargs);
   if (ifExists !== undefined && !IF_EXISTS.has(ifExists))
     refuse('ifExists is "use", "fail" or "restart_if_closed"', ifExists);
   if (startAt !== undefined && !(startAt instanceof Date && !Number.isNaN(startAt.getTime())))
     refuse("startAt is a valid Date", startAt);
   if (version !== undefined && typeof version !== "string") refuse("a version is a text", version);
-}
-
-function shownShort(given: unknown): string {
-  const text = typeof given === "string" ? JSON.stringify(given) : String(given);
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
 function replaces(found: RunRecord, workflow: string, input: string, ifExists: string): boolean {
@@ -107,6 +99,11 @@ function replaces(found: RunRecord, workflow: string, input: string, ifExists: s
   return false;
 }
 
+/** What is said of a message beside its payload is a text: a signal's name, the reason of a command. */
+export function checkName(kind: InboxKind, name: unknown): void {
+  if (typeof name !== "string") refuse(kind === "signal" ? "a signal's name is a text" : "a reason is a text", name);
+}
+
 /** Put something into a run's inbox; resolves when it is durable. */
 export async function send(
   store: Store,
@@ -114,10 +111,7 @@ export async function send(
   kind: InboxKind,
   { name = "", payload = "null", id }: { name?: string; payload?: string; id?: string | undefined } = {},
 ): Promise<void> {
-  if (typeof name !== "string") {
-    const what = kind === "signal" ? "a signal's name" : "a reason";
-    throw new WeftError("declaration", `${what} is a text, not ${shownShort(name)}`);
-  }
+  checkName(kind, name);
   const runKey = existingKey(runId);
   const seqKey = keys.seq(runId);
   const seenKey = id === undefined ? undefined : keys.seen(runId, keys.checkSignalId(id));
