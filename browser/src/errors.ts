@@ -34,8 +34,8 @@ export class WeftError extends Error {
 
 /** A value that no checkpoint can hold: making it again changes nothing. */
 export class NotStorable extends WeftError {
-  constructor(message: string) {
-    super("checkpoint", message);
+  constructor(message: string, options?: ErrorOptions) {
+    super("checkpoint", message, options);
   }
 }
 

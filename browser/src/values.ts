@@ -7,19 +7,42 @@
 import { NotStorable } from "./errors.js";
 import { numbered } from "./json.js";
 import { ascii } from "./records.js";
+import { shownShort } from "./shown.js";
 
 export { parseJson } from "./json.js";
 
-const DEPTH_MAX = 200;
+/** Containers inside one another, in one value: `DEPTH_MAX` of `weft_core/resume/values/limits.py`. A test compares. */
+export const DEPTH_MAX = 100;
+/** Characters of a place that are shown at each of its ends when it is longer than both. */
+const PLACE_END_LENGTH = 60;
+/**
+ * Stands for a zero below zero, which JSON can say and `JSON.stringify` does not; nobody can have written it. In quotes it
+ * is no part of another text: the quotes of those are escaped.
+ */
+const MINUS_ZERO = `-0 ${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
 
 /** Codec text of a value. Throws `checkpoint` for what cannot be stored, and says where it stands. */
 export function encode(value: unknown, what: string): string {
-  return ascii(JSON.stringify(lower(value, what, [])));
+  let json: string;
+  try {
+    json = JSON.stringify(lower(value, what, []));
+  } catch (cause) {
+    if (cause instanceof NotStorable) throw cause;
+    // A getter or a proxy of the caller's; or a text that is too long for JavaScript.
+    throw new NotStorable(`${what} cannot be written as text: ${shownShort(cause)}`, { cause });
+  }
+  return ascii(json.replaceAll(`"${MINUS_ZERO}"`, "-0.0"));
+}
+
+function refused(place: string, why: string): NotStorable {
+  const long = place.length > 2 * PLACE_END_LENGTH;
+  return new NotStorable(
+    `${long ? `${place.slice(0, PLACE_END_LENGTH)}…${place.slice(-PLACE_END_LENGTH)}` : place} ${why}`,
+  );
 }
 
 /** `within`: the containers that hold the value, outermost first. */
 function lower(value: unknown, path: string, within: readonly object[]): unknown {
-  if (within.length > DEPTH_MAX) throw new NotStorable(`${path} is nested more than ${DEPTH_MAX} deep`);
   switch (typeof value) {
     case "undefined":
       return null;
@@ -27,6 +50,7 @@ function lower(value: unknown, path: string, within: readonly object[]): unknown
     case "boolean":
       return value;
     case "number":
+      if (Object.is(value, -0)) return MINUS_ZERO;
       if (Number.isFinite(value)) return value;
       return { $float: Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf" };
     case "bigint":
@@ -34,16 +58,17 @@ function lower(value: unknown, path: string, within: readonly object[]): unknown
     case "object":
       break;
     default:
-      throw new NotStorable(`${path} is a ${typeof value}, which cannot be stored; send plain data`);
+      throw refused(path, `is a ${typeof value}, which cannot be stored; send plain data`);
   }
   if (value === null) return null;
-  if (within.includes(value)) throw new NotStorable(`${path} refers to what it is in; send plain data`);
+  if (within.includes(value)) throw refused(path, "refers to what it is in; send plain data");
+  if (within.length >= DEPTH_MAX) throw refused(path, `is nested more than ${DEPTH_MAX} deep; flatten it`);
   const inside = [...within, value];
   if (Array.isArray(value)) return value.map((item, i) => lower(item, `${path}[${i}]`, inside));
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
     const kind = value.constructor?.name ?? "object";
-    throw new NotStorable(`${path} is a ${kind}, which cannot be stored; send plain data`);
+    throw refused(path, `is a ${kind}, which cannot be stored; send plain data`);
   }
   const items = Object.entries(value)
     .filter(([, item]) => item !== undefined)

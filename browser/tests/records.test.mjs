@@ -130,6 +130,69 @@ test("what cannot be stored is refused with the place where it stands", () => {
   }
 });
 
+test("values may be nested as deep as in Python, and no deeper", () => {
+  const nested = (depth, wrap, innermost) => (depth === 0 ? innermost : wrap(nested(depth - 1, wrap, innermost)));
+  const wraps = [(x) => [x], (x) => ({ a: x }), (x) => ({ $a: x })];
+  const deepest = wraps.flatMap((wrap) => [
+    values.encode(nested(values.DEPTH_MAX, wrap, 1), "x"),
+    values.encode(nested(values.DEPTH_MAX - 1, wrap, {}), "x"),
+  ]);
+  const { limit, again, deeper } = python(
+    `from weft_core.errors import CheckpointError
+from weft_core.resume.values import DEPTH_MAX, Registry, ValueCodec
+codec = ValueCodec(Registry())
+def answer(value):
+    try:
+        return codec.encode(value)
+    except CheckpointError:
+        return "refused"
+read = [codec.decode(text) for text in told]
+print(json.dumps({"limit": DEPTH_MAX, "again": [answer(x) for x in read], "deeper": [answer([x]) for x in read]}))`,
+    deepest,
+  );
+  assert.equal(values.DEPTH_MAX, limit);
+  assert.deepEqual(again, deepest);
+  assert.deepEqual(new Set(deeper), new Set(["refused"]));
+  for (const wrap of wraps) {
+    for (const tooDeep of [nested(limit + 1, wrap, 1), nested(limit, wrap, {}), nested(limit, wrap, [])]) {
+      assert.throws(
+        () => values.encode(tooDeep, "the signal"),
+        ({ code, message }) =>
+          code === "checkpoint" &&
+          /^the signal.*….* is nested more than 100 deep; flatten it$/.test(message) &&
+          message.length < 200,
+      );
+    }
+  }
+});
+
+test("a zero below zero stays one both ways", () => {
+  const text = values.encode([-0, { n: -0, "-0": "-0" }, 0], "x");
+  assert.equal(text, '[-0.0,{"n":-0.0,"-0":"-0"},0]');
+  const again = python(
+    `from weft_core.resume.values import Registry, ValueCodec
+codec = ValueCodec(Registry())
+print(json.dumps(codec.encode(codec.decode(told))))`,
+    text,
+  );
+  assert.equal(again, text);
+  const [zero, { n }, plain] = values.decode(values.parseJson(again));
+  assert.ok(Object.is(zero, -0) && Object.is(n, -0) && Object.is(plain, 0));
+});
+
+test("a value that cannot be looked at is refused like any other", () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const riddle = {
+    get a() {
+      throw new Error("not today");
+    },
+  };
+  for (const value of [[proxy], riddle]) {
+    assert.throws(() => values.encode(value, "x"), { code: "checkpoint", name: "WeftError", message: /^x cannot be/ });
+  }
+});
+
 test("integers keep their digits both ways", () => {
   const { decode, encode, parseJson } = values;
   const whole = [0n, 5n, -7n, 2n ** 53n - 1n, 2n ** 53n, -(2n ** 53n) - 1n, 2n ** 64n, -(10n ** 40n), 2n ** 9_000n];
