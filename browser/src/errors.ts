@@ -21,7 +21,7 @@ export type ErrorCode =
   | "store_corrupt"
   | "store_owned";
 
-/** Everything this package rejects with. */
+/** Everything this package rejects with, but for the reason of an `AbortSignal` that it was given. */
 export class WeftError extends Error {
   readonly code: ErrorCode;
 

@@ -24,6 +24,9 @@ const OPEN: ReadonlySet<string> = new Set(["pending", "running", "waiting", "sus
 /** Whether a run of this status has ended. */
 export const isClosed = (status: Status): boolean => CLOSED.has(status);
 
+/** Whether a run can stand so. */
+export const isStatus = (given: unknown): given is Status => CLOSED.has(given as string) || OPEN.has(given as string);
+
 /** A run record. `input`, `result`, `error` are values as the codec writes them. */
 export interface RunRecord {
   readonly id: string;
@@ -132,7 +135,7 @@ export function parseRun(json: string): RunRecord {
   if (typeof record.id !== "string" || typeof record.workflow !== "string") {
     throw new WeftError("decode", "a run record lacks its id or workflow; it was damaged outside of Weft");
   }
-  if (!CLOSED.has(record.status) && !OPEN.has(record.status)) {
+  if (!isStatus(record.status)) {
     throw new WeftError("decode", `a run record has the unknown status ${JSON.stringify(record.status)}`);
   }
   return record;

@@ -103,6 +103,54 @@ test("what cannot be started or sent is refused before anything is stored", asyn
   await other.close();
 });
 
+test("options that cannot be are refused with what to write, and nothing is stored", async () => {
+  const other = await openStore("options");
+  const ring = {};
+  ring.ring = ring;
+  const bare = Object.create(null);
+  const refused = (promise, message) => assert.rejects(promise, { name: "WeftError", code: "declaration", message });
+  const known = /id, args, kwargs, ifExists, startAt, version/;
+  for (const options of ["my-id", null, 5, [], new Map([["id", "x"]]), () => 1, { ID: "x" }, { Id: "x", id: "y" }]) {
+    await refused(start(other, "order", 1, options), known);
+  }
+  await refused(start(other, "order", 1, { ID: "x" }), /^start has no option "ID", only: id,/);
+  await refused(start(other, "order", 1, "my-id"), /^the options of start are an object .*, not "my-id"$/);
+  for (const id of [10n, ring, bare, Symbol("x"), null])
+    await refused(start(other, "order", 1, { id }), /run id must be/);
+  for (const workflow of [bare, Symbol("x"), 10n]) await refused(start(other, workflow, 1, {}), /by its name/);
+  assert.deepEqual(await other.scan("!", "~"), []);
+
+  for (const options of [null, "order", { Status: "running" }, { status: "bogus" }, { status: ["running", 5] }]) {
+    await refused(runs.list(other, options), /status/);
+  }
+  for (const limit of [Number.NaN, -1, "2", 1.5, null])
+    await refused(runs.list(other, { limit }), /^limit is a number/);
+  await refused(runs.list(other, { idPrefix: 5 }), /^idPrefix/);
+  await refused(runs.list(other, { workflow: null }), /^workflow/);
+  const nothing = { status: undefined, workflow: undefined, idPrefix: undefined, limit: undefined };
+  assert.deepEqual(await runs.list(other, nothing), []);
+
+  const watch = new Watch(other);
+  for (const id of [undefined, bare, Symbol("x"), 10n]) {
+    await refused(new Run(other, watch, id).status(), /^a run's id is a text/);
+    await refused(new Run(other, watch, id).cancel(), /^a run's id is a text/);
+  }
+  const run = new Run(other, watch, await start(other, "order", 1, { id: "o", startAt: undefined }));
+  const before = reported.length;
+  for (const options of [null, 5, { timeout: 5 }]) await refused(run.result(options), /result/);
+  for (const signal of [5, null, {}]) await refused(run.result({ signal }), /^signal is an AbortSignal/);
+  await assert.rejects(run.result({ signal: AbortSignal.abort("enough") }), (reason) => reason === "enough");
+  await refused(run.cancel(null), /a reason is a text/);
+  for (const [event, listener] of [["chnge", () => 1], ["change"], ["change", 5], [Symbol("x"), () => 1]]) {
+    assert.throws(() => run.on(event, listener), { name: "WeftError", code: "declaration", message: /"change"/ });
+  }
+  assert.throws(() => run.on("change", () => 1, 5), { code: "declaration" });
+  await new Promise((resolve) => setTimeout(resolve, 60)); // a look, had anybody been left to look
+  assert.equal(reported.length, before);
+  watch.close();
+  await other.close();
+});
+
 test("what is given beside a signal's payload overwrites no part of the message", async () => {
   const other = await openStore("signalled");
   const watch = new Watch(other);

@@ -14,6 +14,7 @@ import {
 } from "../protocol.js";
 import { StoreUnavailable } from "../store/errors.js";
 import { type Activities, Calls } from "./calls.js";
+import { checkListener } from "./options.js";
 
 export interface EngineOptions {
   readonly database: string;
@@ -86,7 +87,7 @@ export class Engine {
 
   /** Hear of changes, beginning with how it stands now. Returns the undo. */
   on(event: "change", listener: (view: EngineView) => void): () => void {
-    if (event !== "change") throw new TypeError(`an engine has no event ${JSON.stringify(event)}`);
+    checkListener("an engine", event, listener);
     this.#listeners.add(listener);
     listener(this.view);
     return () => this.#listeners.delete(listener);

@@ -9,14 +9,14 @@
  * ```
  */
 
-import { WeftError } from "../errors.js";
-import type { AppFile, Durability } from "../protocol.js";
 import type { RunRecord } from "../records.js";
 import { openStore, type Store } from "../store/index.js";
-import type { Activity } from "./calls.js";
 import { Engine } from "./engine.js";
+import type { ListOptions } from "./listing.js";
+import { judged, type OpenOptions } from "./opening.js";
+import { checkOptions, type Known } from "./options.js";
 import { Run } from "./run.js";
-import { type ListOptions, list } from "./runs.js";
+import { list } from "./runs.js";
 import { Watch } from "./watch.js";
 import { type StartOptions, start } from "./writes.js";
 
@@ -25,28 +25,13 @@ export type { Durability, EnginePhase, EngineState } from "../protocol.js";
 export type { HistoryRow, RunRecord, Status } from "../records.js";
 export type { Activity, ActivityInfo } from "./calls.js";
 export type { Engine, EngineView, Leader } from "./engine.js";
-export type { Run, SignalOptions } from "./run.js";
-export type { Fiber, Frame, ListOptions, RunView } from "./runs.js";
+export type { ListOptions } from "./listing.js";
+export type { OpenOptions } from "./opening.js";
+export type { ResultOptions, Run, SignalOptions } from "./run.js";
+export type { Fiber, Frame, RunView } from "./runs.js";
 export type { StartOptions } from "./writes.js";
 
-export interface OpenOptions {
-  /** `module:app`: which app the engine runs. */
-  readonly app: string;
-  /** The app's sources: module path in Python -> URL on this site, e.g. `{"shop.py": "/shop.py"}`. */
-  readonly files?: Readonly<Record<string, string>>;
-  /** URLs of pure wheels on this site that the app imports. */
-  readonly packages?: readonly string[];
-  /** Activities in JavaScript, by the name the workflow calls. They run in this page. */
-  readonly activities?: Readonly<Record<string, Activity>>;
-  /** The IndexedDB database; the part of `app` before the colon when not given. */
-  readonly database?: string;
-  /** `strict` (default) waits for the disk at each commit; `relaxed` survives a crash of the browser, not a power cut. */
-  readonly durability?: Durability;
-  /** The folder with the worker and Pyodide; beside this module when not given. */
-  readonly assets?: string;
-  /** `false`: start no engine in this tab; runs advance when another tab has one. */
-  readonly engine?: boolean;
-}
+const COUNT_OPTIONS: Known<Omit<ListOptions, "limit">> = { status: true, workflow: true, idPrefix: true };
 
 /** One app on one database of this origin. */
 export class Weft {
@@ -68,29 +53,15 @@ export class Weft {
     });
   }
 
-  /** Open the database and set an engine worker waiting for its turn. Does not wait for Python. */
+  /**
+   * Open the database and set an engine worker waiting for its turn. Does not wait for Python. Rejects with `declaration`
+   * for options that cannot be, before anything is opened.
+   */
   static async open(options: OpenOptions): Promise<Weft> {
-    const assets = options.assets
-      ? absolute(`${options.assets.replace(/\/+$/, "")}/`)
-      : new URL(".", import.meta.url).href;
-    const database = options.database ?? options.app.split(":")[0] ?? "";
-    if (!/^[^?\s]+$/.test(database) || /^\/|\/$/.test(database)) {
-      const message = `${JSON.stringify(database)} is no name for a database: no blank, no "?", no "/" at its ends`;
-      throw new WeftError("declaration", message);
-    }
-    const durability = options.durability ?? "strict";
-    const store = await openStore(database, { durability });
-    const files = Object.entries(options.files ?? {});
-    const engine = new Engine({
-      database,
-      durability,
-      assets,
-      app: options.app,
-      files: files.map(([path, url]): AppFile => ({ path, url: absolute(url) })),
-      packages: (options.packages ?? []).map(absolute),
-      activities: options.activities ?? {},
-    });
-    if (options.engine !== false) engine.start();
+    const { engine: wanted, ...told } = judged(options);
+    const store = await openStore(told.database, { durability: told.durability });
+    const engine = new Engine(told);
+    if (wanted) engine.start();
     return new Weft(store, engine);
   }
 
@@ -108,12 +79,13 @@ export class Weft {
   }
 
   /** Runs in the order of their ids, filtered; at most `limit`. */
-  list(options: ListOptions = {}): Promise<RunRecord[]> {
+  async list(options: ListOptions = {}): Promise<RunRecord[]> {
     return list(this.#store, options);
   }
 
   /** How many runs the same filters of `list` match. */
   async count(options: Omit<ListOptions, "limit"> = {}): Promise<number> {
+    checkOptions("count", options, COUNT_OPTIONS);
     return (await list(this.#store, { ...options, limit: Number.POSITIVE_INFINITY })).length;
   }
 
@@ -123,8 +95,4 @@ export class Weft {
     this.#watch.close();
     this.#store.close();
   }
-}
-
-function absolute(url: string): string {
-  return new URL(url, document.baseURI).href;
 }

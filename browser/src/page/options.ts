@@ -28,3 +28,14 @@ export function checkOptions<Options extends object>(call: string, given: Option
 export function isPlain(given: unknown): given is Readonly<Record<string, unknown>> {
   return Object.prototype.toString.call(given) === "[object Object]";
 }
+
+/** Somebody wants to hear of an event there is. */
+export function checkListener(whose: string, event: unknown, listener: unknown): void {
+  if (event !== "change") refuse(`${whose} has one event, "change"`, event);
+  if (typeof listener !== "function") refuse('whoever is to hear of "change" is a function', listener);
+}
+
+/** Also one of another window. */
+export function isAbortSignal(given: unknown): given is AbortSignal {
+  return Object.prototype.toString.call(given) === "[object AbortSignal]";
+}

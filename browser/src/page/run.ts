@@ -4,17 +4,23 @@ import { WeftError } from "../errors.js";
 import type { HistoryRow, Status } from "../records.js";
 import type { Store } from "../store/index.js";
 import { encode } from "../values.js";
-import { checkOptions, type Known } from "./options.js";
+import { checkListener, checkOptions, isAbortSignal, type Known, refuse } from "./options.js";
 import * as runs from "./runs.js";
 import type { Watch } from "./watch.js";
 import { checkName, send } from "./writes.js";
 
 export interface SignalOptions {
   /** The same id again is accepted and does nothing more. */
-  readonly id?: string;
+  readonly id?: string | undefined;
+}
+
+export interface ResultOptions {
+  /** Aborts when nobody waits any more. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const SIGNAL_OPTIONS: Known<SignalOptions> = { id: true };
+const RESULT_OPTIONS: Known<ResultOptions> = { signal: true };
 
 /** A handle. Making one reads nothing; calls on it reject with `run_not_found` when there is no such run. */
 export class Run {
@@ -78,36 +84,39 @@ export class Run {
    * with the signal's reason when that aborts; the run goes on regardless. Rejects with `store_unavailable` when this
    * client is closed first.
    */
-  result(options: { readonly signal?: AbortSignal } = {}): Promise<unknown> {
+  async result(options: ResultOptions = {}): Promise<unknown> {
+    checkOptions("result", options, RESULT_OPTIONS);
+    const { signal } = options;
+    if (signal !== undefined && !isAbortSignal(signal)) refuse("signal is an AbortSignal", signal);
     return new Promise((resolve, reject) => {
       const finish = (settle: () => void) => {
         stop();
-        options.signal?.removeEventListener("abort", aborted);
+        signal?.removeEventListener("abort", aborted);
         settle();
       };
-      const aborted = () => finish(() => reject(options.signal?.reason));
+      const aborted = () => finish(() => reject(signal?.reason));
       const look = async () => {
         const outcome = await runs.readOutcome(this.#watch, this.id);
         if (outcome !== undefined) finish(() => resolve(outcome.result));
       };
       const failed = (error: unknown) => finish(() => reject(error));
       const stop = this.#watch.add(look, failed, () => failed(closed(this.id)));
-      options.signal?.addEventListener("abort", aborted);
-      if (options.signal?.aborted) aborted();
+      signal?.addEventListener("abort", aborted);
+      if (signal?.aborted) aborted();
     });
   }
 
   /**
    * Hear of every change, beginning with how the run stands now. Changes that follow each other closely are told as one.
-   * Returns the undo. `failed` hears of reads that failed; looking goes on.
+   * Returns the undo; throws `declaration` without a listener. `failed` hears of reads that failed; looking goes on.
    */
   on(
     event: "change",
     listener: (view: runs.RunView) => void,
     failed: (error: unknown) => void = console.error,
   ): () => void {
-    if (event !== "change")
-      throw new TypeError(`a run has no event ${JSON.stringify(event)}; "change" is the only one`);
+    checkListener("a run", event, listener);
+    if (typeof failed !== "function") refuse("whoever hears of failed reads is a function", failed);
     let last = "";
     let stopped = false;
     const look = async () => {

@@ -16,6 +16,7 @@ import {
 } from "../records.js";
 import type { Row, Store } from "../store/index.js";
 import { decode } from "../values.js";
+import { checkList, type ListOptions } from "./listing.js";
 import { refuse } from "./options.js";
 
 const SCAN_LIMIT = 1_000;
@@ -196,15 +197,6 @@ function describeError(error: unknown): { type: string; message: string; traceba
   };
 }
 
-export interface ListOptions {
-  /** Only runs that stand so; `waiting` is a running one that only time or the outside can move. */
-  readonly status?: Status | readonly Status[];
-  readonly workflow?: string;
-  readonly idPrefix?: string;
-  /** At most this many; 100 when not given. */
-  readonly limit?: number;
-}
-
 /** Whether a fiber's row says that an activity is under way. A damaged row says nothing: it must not hide other runs. */
 function runsActivity(value: string): boolean {
   if (!value.includes('"wait":{"op":"run"')) return false;
@@ -217,6 +209,7 @@ function runsActivity(value: string): boolean {
 
 /** Records of runs in the order of their ids, each with the status it is shown with. As `Client.list` in Python. */
 export async function list(store: Store, options: ListOptions): Promise<RunRecord[]> {
+  checkList(options);
   const found: RunRecord[] = [];
   const limit = options.limit ?? 100;
   const statuses = options.status === undefined ? undefined : new Set([options.status].flat());

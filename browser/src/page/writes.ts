@@ -14,7 +14,7 @@ import {
 } from "../records.js";
 import type { Store } from "../store/index.js";
 import { encode, lowerInteger, parseJson } from "../values.js";
-import { isPlain, refuse } from "./options.js";
+import { checkOptions, isPlain, type Known, refuse } from "./options.js";
 import { existing, existingKey } from "./runs.js";
 
 /** How often a call is made again when others write to the same run at the same moment. */
@@ -23,17 +23,26 @@ const IF_EXISTS: ReadonlySet<unknown> = new Set(["use", "fail", "restart_if_clos
 
 export interface StartOptions {
   /** The run's id; made up when not given. Starting an existing id gives that run when workflow and input agree. */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** Further positional arguments of the workflow, after the input. */
-  readonly args?: readonly unknown[];
+  readonly args?: readonly unknown[] | undefined;
   /** Keyword arguments of the workflow. */
-  readonly kwargs?: Readonly<Record<string, unknown>>;
-  readonly ifExists?: "use" | "fail" | "restart_if_closed";
+  readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
+  readonly ifExists?: "use" | "fail" | "restart_if_closed" | undefined;
   /** When to begin; at once when not given. */
-  readonly startAt?: Date;
+  readonly startAt?: Date | undefined;
   /** The workflow's version, when it is not "1". */
-  readonly version?: string;
+  readonly version?: string | undefined;
 }
+
+const START_OPTIONS: Known<StartOptions> = {
+  id: true,
+  args: true,
+  kwargs: true,
+  ifExists: true,
+  startAt: true,
+  version: true,
+};
 
 /** Make a run durable; resolves to its id when it is. `first` is the workflow's first argument. Needs no engine. */
 export async function start(store: Store, workflow: string, first: unknown, options: StartOptions): Promise<string> {
@@ -75,7 +84,9 @@ export async function start(store: Store, workflow: string, first: unknown, opti
 }
 
 /** TypeScript says the same; pages written in JavaScript hear of it here, before anything is stored. */
-function checkStart(workflow: string, { args, kwargs, ifExists, startAt, version }: StartOptions): void {
+function checkStart(workflow: string, options: StartOptions): void {
+  checkOptions("start", options, START_OPTIONS);
+  const { args, kwargs, ifExists, startAt, version } = options;
   if (typeof workflow !== "string" || workflow === "") refuse("a workflow is given by its name", workflow);
   if (args !== undefined && !Array.isArray(args)) refuse("args is an array of further arguments", args);
   if (kwargs !== undefined && !isPlain(kwargs)) refuse("kwargs is an object of arguments by name", kwargs);
