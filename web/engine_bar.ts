@@ -33,7 +33,9 @@ function draw(view: EngineView): void {
     ? "Another tab runs the engine; this one takes over when it ends"
     : byHand
       ? "Engine killed. The checkpoint is safe."
-      : TEXT[view.phase];
+      : view.retryAt
+        ? "The site does not answer; the engine is tried again"
+        : TEXT[view.phase];
   page.engineText.title = view.message;
   const gone = view.phase === "closed" || view.phase === "failed";
   page.kill.disabled = view.phase === "waiting";

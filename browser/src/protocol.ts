@@ -53,8 +53,11 @@ export type ToWorker =
 
 /** What a worker tells its page. */
 export type ToPage =
-  /** `moving`: Python died, and these runs were about to move or moved. */
-  | ({ readonly type: "engine"; readonly moving?: readonly string[] } & EngineState)
+  /**
+   * `moving`: Python died, and these runs were about to move or moved. `passing`: it failed because the site did not
+   * answer; another worker may fare better.
+   */
+  | ({ readonly type: "engine"; readonly moving?: readonly string[]; readonly passing?: boolean } & EngineState)
   /** Carry out an activity. `args` is JSON text of the positional arguments. */
   | {
       readonly type: "call";
@@ -69,8 +72,9 @@ export type ToPage =
   | { readonly type: "abort"; readonly call: number };
 
 /**
- * Where an engine stands. `waiting`: another tab advances the runs, this one takes over when that ends. `booting`: this
- * one has the lock and starts Python. `serving`: runs advance. `closed`: ended on request. `failed`: `message` says why.
+ * Where an engine stands. `waiting`: another tab advances the runs, this one takes over when that ends; or the site did not
+ * answer, as `message` says, and this one tries again by itself. `booting`: this one has the lock and starts Python.
+ * `serving`: runs advance. `closed`: ended on request. `failed`: `message` says why; it stays so until somebody calls `start`.
  */
 export type EnginePhase = "waiting" | "booting" | "serving" | "closed" | "failed";
 

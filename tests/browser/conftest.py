@@ -69,6 +69,8 @@ class Browser:
         self.ledger = ledger
         self.site = site
         """A folder that the server hands out as /made/."""
+        self.refusals: dict[str, int] = {}
+        """What the server does not hand out at the moment: the beginning of a path, and the status or 0 for silence."""
         self.messages: list[str] = []
 
     @property
@@ -137,12 +139,14 @@ def browser(
         "/made/": made_folder,
         "/pyodide/": ROOT / "node_modules" / "pyodide",
     }
-    server = make_server(mounts, ledger)
+    refusals: dict[str, int] = {}
+    server = make_server(mounts, ledger, refusals)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     made = Browser(
         playwright, chromium, tmp_path / "profile", f"http://127.0.0.1:{server.server_port}", ledger, made_folder
     )
+    made.refusals = refusals
     try:
         yield made
     finally:

@@ -39,7 +39,10 @@ class Ledger:
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Files below any of the mounted folders, by the longest prefix; POST /ledger."""
+    """Files below any of the mounted folders, by the longest prefix; POST /ledger.
+
+    What `refusals` names is answered with that status instead, or with silence for 0.
+    """
 
     protocol_version = "HTTP/1.1"
     extensions_map = {  # noqa: RUF012 - as the base class has it
@@ -51,8 +54,11 @@ class Handler(SimpleHTTPRequestHandler):
         ".whl": "application/zip",
     }
 
-    def __init__(self, *args: Any, mounts: dict[str, Path], ledger: Ledger, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, mounts: dict[str, Path], ledger: Ledger, refusals: dict[str, int] | None = None, **kwargs: Any
+    ) -> None:
         self.mounts = mounts
+        self.refusals = {} if refusals is None else refusals
         self.ledger = ledger
         super().__init__(*args, **kwargs)
 
@@ -61,6 +67,16 @@ class Handler(SimpleHTTPRequestHandler):
         prefix = max((p for p in self.mounts if plain.startswith(p)), key=len)
         parts = [part for part in plain[len(prefix) :].split("/") if part not in ("", ".", "..")]
         return str(self.mounts[prefix].joinpath(*parts))
+
+    def send_head(self) -> Any:
+        path = urlsplit(self.path).path
+        status = next((status for prefix, status in self.refusals.items() if path.startswith(prefix)), None)
+        if status is None:
+            return super().send_head()
+        self.close_connection = True
+        if status:
+            self.send_error(status)
+        return None
 
     def do_POST(self) -> None:
         length = int(self.headers.get("content-length", 0))
@@ -86,6 +102,6 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def make_server(mounts: dict[str, Path], ledger: Ledger) -> ThreadingHTTPServer:
-    """A server on a free port of the loopback address."""
-    return Server(("127.0.0.1", 0), partial(Handler, mounts=mounts, ledger=ledger))
+def make_server(mounts: dict[str, Path], ledger: Ledger, refusals: dict[str, int] | None = None) -> ThreadingHTTPServer:
+    """A server on a free port of the loopback address. `refusals` may be changed while it runs."""
+    return Server(("127.0.0.1", 0), partial(Handler, mounts=mounts, ledger=ledger, refusals=refusals))

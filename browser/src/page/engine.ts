@@ -12,9 +12,11 @@ import {
   type ToPage,
   type ToWorker,
 } from "../protocol.js";
+import { present, Unreachable } from "../reach.js";
 import { StoreUnavailable } from "../store/errors.js";
 import { type Activities, Calls } from "./calls.js";
 import { checkListener } from "./options.js";
+import { Retries } from "./retries.js";
 
 export interface EngineOptions {
   readonly database: string;
@@ -32,10 +34,14 @@ export type Leader = "this" | "other" | "none";
 /** How engines stand, as this page knows it. */
 export interface EngineView extends EngineState {
   readonly leader: Leader;
+  /** When this tab's engine is started again by itself, because the site did not answer; null when that is not so. */
+  readonly retryAt: Date | null;
 }
 
 /** Times a worker whose Python died is replaced in a row before it stays `failed`. */
 const REPLACEMENTS_MAX = 3;
+/** Times in a row that a worker's script which is served and yet did not load is tried again: it may have been a blip. */
+const BLIPS_MAX = 3;
 /** An engine that served this long was healthy: replacements are counted anew. */
 const HEALTHY_AFTER_MS = 30_000;
 /** How long a worker may take to stop at its last commit before it is stopped in the middle. */
@@ -52,6 +58,7 @@ export class Engine {
   #own: EngineState = { phase: "closed", message: "not started" };
   #other: EngineState | undefined;
   #replacements = 0;
+  readonly #retries = new Retries(() => this.start());
   #servingSince = 0;
   /** Runs that moved when Python died last; those it died with alone, and how. */
   #suspects: readonly string[] = [];
@@ -75,9 +82,10 @@ export class Engine {
   /** How this tab's engine stands and who leads. */
   get view(): EngineView {
     const leads: readonly EnginePhase[] = ["booting", "serving"];
-    if (leads.includes(this.#own.phase)) return { ...this.#own, leader: "this" };
-    if (this.#other && leads.includes(this.#other.phase)) return { ...this.#own, leader: "other" };
-    return { ...this.#own, leader: "none" };
+    const own = { ...this.#own, retryAt: this.#retries.at };
+    if (leads.includes(own.phase)) return { ...own, leader: "this" };
+    if (this.#other && leads.includes(this.#other.phase)) return { ...own, leader: "other" };
+    return { ...own, leader: "none" };
   }
 
   /** Whether runs advance, here or in another tab. */
@@ -100,6 +108,7 @@ export class Engine {
   start(): void {
     if (this.#closing) throw new StoreUnavailable("the client was closed; open another one", false);
     if (this.#worker) return;
+    this.#retries.cancel();
     const url = `${this.#options.assets}weft-worker.js`;
     let worker: Worker;
     try {
@@ -124,12 +133,8 @@ export class Engine {
       if (loaded) {
         // A callback of the app that threw. The engine hears of what concerns it, and says so when it ends.
         console.error(`Weft: uncaught in the engine worker: ${where}`);
-      } else {
-        const message = where
-          ? `the engine worker broke: ${where}`
-          : `the engine worker could not be loaded from ${url}`;
-        this.#ended({ phase: "failed", message });
-      }
+      } else if (where) this.#ended({ phase: "failed", message: `the engine worker broke: ${where}` });
+      else void this.#notLoaded(worker, url);
     };
     const { activities, ...rest } = this.#options;
     this.#id = crypto.getRandomValues(new Uint32Array(4)).join("-");
@@ -156,6 +161,7 @@ export class Engine {
   }
 
   async #close(): Promise<void> {
+    if (this.#retries.at) this.#ended({ phase: "closed", message: "closed before its turn came" });
     if (this.#worker) {
       const closed = new Promise<void>((resolve) => {
         this.#closed = resolve;
@@ -173,8 +179,10 @@ export class Engine {
     removeEventListener("pageshow", this.#wake);
   }
 
-  readonly #wake = (): void => {
-    if (document.visibilityState === "visible") this.#say({ type: "wake" });
+  readonly #wake = ({ type }: Event): void => {
+    if (type === "visibilitychange" && document.visibilityState !== "visible") return;
+    this.#say({ type: "wake" });
+    this.#retries.hurry();
   };
 
   #say(message: ToWorker): void {
@@ -185,6 +193,7 @@ export class Engine {
     if (message.type !== "leader" || message.id === this.#id) return;
     this.#other = { phase: message.phase, message: message.message };
     this.#tell();
+    if (message.phase === "serving") this.#retries.hurry(); // the site answers again: stand in line
     if (message.phase === "booting" || message.phase === "serving") void this.#outlive(message.id);
   }
 
@@ -212,10 +221,11 @@ export class Engine {
     switch (message.type) {
       case "engine":
         this.#own = { phase: message.phase, message: message.message };
-        if (message.phase === "serving") this.#servingSince = Date.now();
+        if (message.phase === "serving") this.#serves();
         if (message.phase === "booting") this.#other = undefined;
-        if (message.phase === "failed") this.#accuse(message.moving ?? [], message.message);
-        if (message.phase === "closed" || message.phase === "failed") this.#ended(this.#own, true);
+        if (message.phase === "failed" && !message.passing) this.#accuse(message.moving ?? [], message.message);
+        if (message.phase === "closed" || message.phase === "failed")
+          this.#ended(this.#own, message.passing ? "retry" : "replace");
         else this.#tell();
         return;
       case "call":
@@ -236,18 +246,42 @@ export class Engine {
     this.#suspects = moving.filter((id) => !this.#guilty.has(id));
   }
 
-  #ended(state: EngineState, replace = false): void {
+  #serves(): void {
+    this.#servingSince = Date.now();
+    this.#retries.succeeded();
+  }
+
+  /** The script of a worker did not load. The platform does not say why: ask for it once more. */
+  async #notLoaded(worker: Worker, url: string): Promise<void> {
+    let message = `the engine worker did not load from ${url}, which is served: a content security policy may forbid it`;
+    let passing = this.#retries.count < BLIPS_MAX;
+    try {
+      await present(url);
+    } catch (error) {
+      message = (error as Error).message;
+      passing = error instanceof Unreachable;
+    }
+    if (worker === this.#worker) this.#ended({ phase: "failed", message }, passing ? "retry" : "rest");
+  }
+
+  /** The worker is gone. `next`: whether a new one takes its place, at once or when the site may answer again. */
+  #ended(state: EngineState, next: "rest" | "replace" | "retry" = "rest"): void {
     const led = this.view.leader === "this";
     this.#worker?.terminate();
     this.#worker = undefined;
+    this.#retries.cancel();
     this.#own = state;
+    if (next === "retry" && !this.#closing) {
+      const message = `${state.message}; trying again in ${this.#retries.plan()} s`;
+      this.#own = { phase: "waiting", message };
+    }
     this.#calls?.end();
     this.#calls = undefined;
     // A worker that is terminated cannot say so itself.
     if (led) this.#channel.postMessage({ type: "leader", id: this.#id, ...state } satisfies Announcement);
     this.#closed?.();
     this.#tell();
-    if (!replace || this.#closing || state.phase !== "failed" || this.#servingSince === 0) return;
+    if (next !== "replace" || this.#closing || state.phase !== "failed" || this.#servingSince === 0) return;
     // It has served before, so it is Python that died and not the app that is wrong: a new one goes on from the store.
     if (Date.now() - this.#servingSince > HEALTHY_AFTER_MS) this.#replacements = 0;
     if (this.#replacements++ < REPLACEMENTS_MAX) this.start();

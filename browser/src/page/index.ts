@@ -37,7 +37,10 @@ const COUNT_OPTIONS: Known<Omit<ListOptions, "limit">> = { status: true, workflo
 export class Weft {
   /** This tab's engine: how it stands, and `kill` and `start`. */
   readonly engine: Engine;
-  /** Resolves when an engine, in this tab or another, is advancing runs. */
+  /**
+   * Resolves when an engine, in this tab or another, is advancing runs for the first time, however late: not while the
+   * site does not answer, nor when the engine failed. `engine.on` hears of that.
+   */
   readonly ready: Promise<void>;
   readonly #store: Store;
   readonly #watch: Watch;

@@ -14,8 +14,9 @@ import {
   type ToPage,
   type ToWorker,
 } from "../protocol.js";
+import { Unreachable } from "../reach.js";
 import { installBridge } from "../store/bridge.js";
-import { APP_FOLDER, bootPython, loadFiles, loadWheels } from "./python.js";
+import { APP_FOLDER, boot } from "./python.js";
 
 declare const self: DedicatedWorkerGlobalScope;
 
@@ -34,7 +35,9 @@ const post = (message: ToPage): void => self.postMessage(message);
 let door: Door | undefined;
 const giveUp = new AbortController();
 
-type SetState = (state: EngineState, moving?: readonly string[]) => void;
+/** What only this worker's page is to know of a state. */
+type Details = Pick<Extract<ToPage, { type: "engine" }>, "moving" | "passing">;
+type SetState = (state: EngineState, details?: Details) => void;
 
 self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
   const message = event.data;
@@ -80,8 +83,8 @@ async function open(options: Open): Promise<void> {
   }
 }
 
-function tell(state: EngineState, moving: readonly string[] = []): void {
-  post({ type: "engine", ...state, moving });
+function tell(state: EngineState, details: Details = {}): void {
+  post({ type: "engine", ...state, ...details });
 }
 
 /** Hold the lock for as long as the engine runs. */
@@ -89,9 +92,9 @@ async function lead(options: Open): Promise<void> {
   const channel = new BroadcastChannel(engineChannel(options.database));
   let current: EngineState = { phase: "booting", message: "starting Python" };
   const announce = () => channel.postMessage({ type: "leader", id: options.id, ...current } satisfies Announcement);
-  const set: SetState = (state, moving) => {
+  const set: SetState = (state, details) => {
     current = state;
-    tell(state, moving);
+    tell(state, details);
     announce();
   };
   channel.onmessage = (event: MessageEvent<Announcement>) => {
@@ -99,12 +102,11 @@ async function lead(options: Open): Promise<void> {
   };
   set(current);
   try {
-    const python = await bootPython(options.assets);
-    await Promise.all([loadFiles(python, options.files), loadWheels(python, options.packages)]);
+    const python = await boot(options);
     if (giveUp.signal.aborted) set({ phase: "closed", message: "closed while starting" });
     else await serve(python, options, set);
   } catch (error) {
-    set({ phase: "failed", message: describe(error) });
+    set({ phase: "failed", message: describe(error) }, { passing: error instanceof Unreachable });
   } finally {
     channel.close();
   }
@@ -115,8 +117,8 @@ function serve(python: PyodideAPI, options: Open, set: SetState): Promise<void> 
   return new Promise((resolve) => {
     let entered = "[]";
     const page = {
-      state(phase: EngineState["phase"], message: string, moving?: readonly string[]) {
-        set({ phase, message }, moving);
+      state(phase: EngineState["phase"], message: string, moving: readonly string[] = []) {
+        set({ phase, message }, { moving });
         if (phase !== "closed" && phase !== "failed") return;
         door = undefined;
         resolve();

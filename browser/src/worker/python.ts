@@ -2,6 +2,7 @@
 
 import type { PyodideAPI } from "pyodide";
 import type { AppFile } from "../protocol.js";
+import { ask, notFetched, present, Unreachable } from "../reach.js";
 
 declare const WEFT_PYODIDE_LOCK: string;
 
@@ -10,18 +11,42 @@ const BOOT_MS_MAX = 120_000;
 export const APP_FOLDER = "/app";
 
 /** JSPI doubles the cost of each turn and has a record of crashes; it must be gone before Pyodide's code is evaluated. */
-export function switchOffJspi(): void {
+function switchOffJspi(): void {
   for (const name of ["Suspending", "promising", "Suspender"]) Reflect.deleteProperty(WebAssembly, name);
 }
+
+/** What is fetched from the folder of assets. */
+const ASSETS = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "stdlib.zip"];
 
 interface Loader {
   loadPyodide(options: Record<string, unknown>): Promise<PyodideAPI>;
 }
 
-/** Start Python from the folder `assets`. Rejects with what is missing there, by name. */
-export async function bootPython(assets: string): Promise<PyodideAPI> {
+export interface Boot {
+  readonly assets: string;
+  readonly files: readonly AppFile[];
+  readonly packages: readonly string[];
+}
+
+/**
+ * Python with the app's files and wheels. Rejects with `Unreachable` when the site is to blame and another try may succeed,
+ * else with what is missing, by name.
+ */
+export async function boot({ assets, files, packages }: Boot): Promise<PyodideAPI> {
+  try {
+    const python = await bootPython(assets);
+    await Promise.all([loadFiles(python, files), loadWheels(python, packages)]);
+    return python;
+  } catch (error) {
+    if (notFetched(error)) throw new Unreachable((error as Error).message, { cause: error });
+    throw error;
+  }
+}
+
+async function bootPython(assets: string): Promise<PyodideAPI> {
   switchOffJspi();
-  await Promise.all(["pyodide.asm.wasm", "stdlib.zip"].map((name) => present(assets + name)));
+  const allPresent = () => Promise.all(ASSETS.map((name) => present(assets + name)));
+  await allPresent();
   const [loader, wasm] = await Promise.all([
     import(`${assets}pyodide.mjs`) as Promise<Loader>,
     import(`${assets}pyodide.asm.mjs`) as Promise<{ default: unknown }>,
@@ -34,14 +59,11 @@ export async function bootPython(assets: string): Promise<PyodideAPI> {
     lockFileContents: WEFT_PYODIDE_LOCK,
     enableRunUntilComplete: false,
   });
-  return Promise.race([booted, hung()]);
-}
-
-async function present(url: string): Promise<void> {
-  const response = await fetch(url, { method: "HEAD" });
-  if (!response.ok) throw new Error(`${url} is not served (${response.status}); copy the whole folder of assets`);
-  if (url.endsWith(".wasm") && !response.headers.get("content-type")?.startsWith("application/wasm")) {
-    throw new Error(`${url} must be served with the content type application/wasm`);
+  try {
+    return await Promise.race([booted, hung()]);
+  } catch (error) {
+    await allPresent(); // what was lost on the way hangs, and is told of in no way
+    throw error;
   }
 }
 
@@ -52,11 +74,10 @@ function hung(): Promise<never> {
 }
 
 /** Put the app's sources where Python imports from. The page has judged their paths. */
-export async function loadFiles(python: PyodideAPI, files: readonly AppFile[]): Promise<void> {
+async function loadFiles(python: PyodideAPI, files: readonly AppFile[]): Promise<void> {
   await Promise.all(
     files.map(async ({ path, url }) => {
-      const response = await fetch(url);
-      if (!response.ok) throw new Error(`${url} (for ${path}) is not served: ${response.status}`);
+      const response = await ask(url, `it was given in \`files\` for ${path}`);
       const target = `${APP_FOLDER}/${path}`;
       python.FS.mkdirTree(target.slice(0, target.lastIndexOf("/")));
       python.FS.writeFile(target, new Uint8Array(await response.arrayBuffer()));
@@ -65,8 +86,9 @@ export async function loadFiles(python: PyodideAPI, files: readonly AppFile[]): 
 }
 
 /** Install pure wheels. `loadPackage` resolves even when one failed, so look. */
-export async function loadWheels(python: PyodideAPI, urls: readonly string[]): Promise<void> {
+async function loadWheels(python: PyodideAPI, urls: readonly string[]): Promise<void> {
   if (urls.length === 0) return;
+  await Promise.all(urls.map((url) => ask(url, "it was given in `packages`", "HEAD")));
   const problems: string[] = [];
   await python.loadPackage([...urls], {
     errorCallback: (message) => problems.push(message),
