@@ -24,8 +24,9 @@ const OPEN: ReadonlySet<string> = new Set(["pending", "running", "waiting", "sus
 /** Whether a run of this status has ended. */
 export const isClosed = (status: Status): boolean => CLOSED.has(status);
 
+export const STATUSES: readonly string[] = [...OPEN, ...CLOSED];
 /** Whether a run can stand so. */
-export const isStatus = (given: unknown): given is Status => CLOSED.has(given as string) || OPEN.has(given as string);
+export const isStatus = (given: unknown): given is Status => STATUSES.includes(given as string);
 
 /** A run record. `input`, `result`, `error` are values as the codec writes them. */
 export interface RunRecord {

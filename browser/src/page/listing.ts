@@ -1,6 +1,6 @@
 /** Which runs a page wants listed: the filters, judged. */
 
-import { isStatus, type Status } from "../records.js";
+import { isStatus, STATUSES, type Status } from "../records.js";
 import { checkOptions, type Known, refuse } from "./options.js";
 
 export interface ListOptions {
@@ -18,7 +18,8 @@ const LIST_OPTIONS: Known<ListOptions> = { status: true, workflow: true, idPrefi
 export function checkList(options: ListOptions): void {
   checkOptions("list", options, LIST_OPTIONS);
   const { status = [], workflow = "", idPrefix = "", limit = 0 } = options;
-  for (const one of [status].flat()) if (!isStatus(one)) refuse("status is one of a run, or an array of such", one);
+  for (const one of [status].flat())
+    if (!isStatus(one)) refuse(`status is any of ${STATUSES.join(", ")}, or an array`, one);
   if (typeof workflow !== "string") refuse("workflow is the name of one", workflow);
   if (typeof idPrefix !== "string") refuse("idPrefix is the beginning of ids", idPrefix);
   const counts = Number.isInteger(limit) || limit === Number.POSITIVE_INFINITY;
