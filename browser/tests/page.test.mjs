@@ -235,6 +235,14 @@ print(json.dumps(codec.encode(codec.decode(told))))`,
   await store.commit({ delete: [keys.run("long"), keys.ready("long")] });
 });
 
+test("a zero below zero is another input than zero, as for Python's client", async () => {
+  const other = await openStore("zeros");
+  await start(other, "order", -0, { id: "zero" });
+  assert.equal(await start(other, "order", -0, { id: "zero" }), "zero");
+  await assert.rejects(start(other, "order", 0, { id: "zero" }), { code: "already_exists" });
+  await other.close();
+});
+
 test("nobody hears of a run after the undo, also of a look that was under way", async () => {
   const watch = new Watch(store);
   const heard = [];

@@ -167,6 +167,7 @@ async function committed(store: Store, batch: Parameters<Store["commit"]>[0]): P
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, item: unknown) => {
     if (typeof item === "bigint") return lowerInteger(item);
+    if (Object.is(item, -0)) return { $float: "-0.0" }; // another value than 0, as in Python
     if (typeof item !== "object" || item === null || Array.isArray(item)) return item;
     return Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
