@@ -119,8 +119,10 @@ def _is_end_of_run(error: WeftError) -> bool:
 def _traceback(error: BaseException) -> str:
     import traceback
 
-    stored = getattr(error, "__weft_traceback__", None)
-    return stored if isinstance(stored, str) else "".join(traceback.format_exception(error))
+    shown = error.__traceback__
+    while shown is not None and str(shown.tb_frame.f_globals.get("__name__")).startswith("weft_core."):
+        shown = shown.tb_next  # from here down to where it was read; what follows is where it was raised
+    return "".join(traceback.format_exception(error.with_traceback(shown)))
 
 
 def _until_interrupted(work: Coroutine[Any, Any, int]) -> int:
