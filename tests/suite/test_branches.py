@@ -197,3 +197,25 @@ async def test_branches_begin_in_order_so_the_same_one_wins_everywhere(make: Har
     names = [f"{letter}{n}" for n in range(6) for letter in "zya"]
     assert await run.result() == [names, "z0"]
     assert began[: len(names)] == names
+
+
+async def test_a_function_that_takes_something_else_than_an_item_is_refused_where_it_is_given(make: Harness) -> None:
+    app = App("arity")
+
+    @app.resumable
+    async def both(ctx: Context, one: int, other: int) -> int:
+        return one + other
+
+    @app.workflow
+    async def main(ctx: Context) -> Any:
+        try:
+            return await ctx.map(both, [1, 2])
+        except TypeError as error:
+            return [str(error), await ctx.map(both, [])]
+
+    engine = await make.engine(app)
+    run = await engine.start(main)
+    await engine.settle()
+    assert await run.status() == "completed"
+    told, nothing = await run.result()
+    assert "other" in told and nothing == []

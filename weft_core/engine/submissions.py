@@ -79,6 +79,12 @@ class Submissions:
                 submission.batch.put = start_rows(submission.new)
             self.waiting.append(submission)
 
+    def hurry(self) -> bool:
+        """The store fails: starts wait for no turn any more, so that those who made them are told. Whether any are queued."""
+        starts, self._starts = self._starts, {}
+        self.give_back(starts.values())
+        return bool(self.waiting)
+
     def withdraw(self) -> list[asyncio.Future[None]]:
         """Give up what is queued; its makers must be told."""
         waiting = [*self.waiting, *self._starts.values(), *self._taken]

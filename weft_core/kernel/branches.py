@@ -253,7 +253,7 @@ def interrupt(machine: Machine, fiber: Fiber, why: Interrupt) -> None:
         return
     if isinstance(wait, BranchWait):
         first = wait.interrupt is None
-        if first or why.scope is None:
+        if _outweighs(fiber, why, wait.interrupt):
             wait.interrupt = why
             machine.touch(fiber)
         if first and wait.chosen is None:
@@ -262,7 +262,7 @@ def interrupt(machine: Machine, fiber: Fiber, why: Interrupt) -> None:
             complete(machine, fiber, wait)
         return
     if isinstance(wait, JoinWait):
-        if wait.interrupt is None or why.scope is None:
+        if _outweighs(fiber, why, wait.interrupt):
             wait.interrupt = why
             machine.touch(fiber)
         target = machine.fibers.get(wait.fiber_id)
@@ -273,3 +273,15 @@ def interrupt(machine: Machine, fiber: Fiber, why: Interrupt) -> None:
         return
     unregister(machine, fiber)
     machine.move(fiber, "interrupt", why)
+
+
+def _outweighs(fiber: Fiber, why: Interrupt, earlier: Interrupt | None) -> bool:
+    """Whether this is what the fiber hears of, and not what has interrupted it while what it waits for is still stopping.
+
+    A cancellation does, and so does a time limit around the one that ran out before: raised at this wait, it ends that one
+    too, and it will not be told again.
+    """
+    if earlier is None or why.scope is None:
+        return True
+    order = [scope.id for scope in fiber.scopes]
+    return earlier.scope is not None and order.index(why.scope) < order.index(earlier.scope)

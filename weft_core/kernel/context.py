@@ -22,7 +22,7 @@ from weft_core.kernel.operations import (
 from weft_core.model.app import Activity, Resumable
 from weft_core.model.durations import Duration, instant_ms, milliseconds, to_datetime
 from weft_core.model.retry import Retry, check_retry
-from weft_core.resume import Operation, unit_of
+from weft_core.resume import Operation, drop, unit_of
 
 if TYPE_CHECKING:
     from weft_core.kernel.machine import Machine
@@ -282,7 +282,10 @@ class Context:
         listed = list(items)
         if len(listed) > BRANCHES_MAX:
             raise DeclarationError(f"ctx.map takes at most {BRANCHES_MAX:,} items (BRANCHES_MAX), not {len(listed):,}")
-        return MapItems(_map_target(self._machine, target), listed, _limit(limit))
+        wanted = MapItems(_map_target(self._machine, target), listed, _limit(limit))
+        if listed and isinstance(target, Resumable):
+            drop(target.unit(self, listed[0]))  # a function that cannot be called so says it here, not when a branch begins
+        return wanted
 
     def start(self, branch: Any) -> Task:
         """Start a branch in the background. It begins at the next `await`, and is cancelled when the run ends first."""

@@ -247,3 +247,31 @@ async def test_whoever_starts_while_the_loop_ends_is_told(monkeypatch: pytest.Mo
     assert [type(answer) for answer in answers] == [asyncio.CancelledError] * 3
     assert (await engine.count()) == 0
     await engine.close()
+
+
+def test_a_start_that_comes_while_a_commit_fails_does_not_wait_for_the_store_to_be_tried_again() -> None:
+    async def play() -> None:
+        hold, failing = asyncio.Event(), asyncio.Event()
+
+        class Slow(MemoryStore):
+            async def commit(self, batch: Batch) -> int:
+                if any(key.startswith("fiber/first/") for key in batch.put) and not failing.is_set():
+                    failing.set()
+                    await hold.wait()
+                    raise StoreUnavailable("planted", applied=False)
+                return await super().commit(batch)
+
+        engine = TestEngine(app, store=Slow())
+        async with engine:
+            first = asyncio.ensure_future(engine.start(waiting, id="first"))
+            await failing.wait()
+            second = asyncio.ensure_future(engine.start(no_step, 1, id="second"))
+            await asyncio.sleep(0)
+            hold.set()
+            with pytest.raises(StoreUnavailable):
+                await first
+            run = await asyncio.wait_for(second, 2)  # no virtual time passes
+            await engine.advance(10)
+            assert await run.result() == 2
+
+    asyncio.run(play())
