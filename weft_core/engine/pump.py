@@ -207,7 +207,7 @@ class Pump:
                     if isinstance(error, StoreUnavailable) and error.gone:
                         raise
                     log.warning("the store failed, trying again in %.2f s: %s", backoff, error)
-                    if not self._submissions.hurry():  # those are to be told now
+                    if not self._submissions.hurry() and not self._closing:  # those who wait are to be told now
                         await self._pause(backoff)
                     backoff = min(backoff * 2, BACKOFF_MAX_S)
                     self._agenda.look_again()

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from weft_core import App, Context, Engine
+from weft_core.errors import StoreUnavailable
 from weft_core.store.memory import MemoryPlace, MemoryStore
+from weft_core.store.port import Batch
+from weft_core.testing import TestEngine
 from weft_core.testing.faults import FaultyStore
 
 app = App("closing")
@@ -58,3 +63,25 @@ async def test_a_store_that_fails_then_does_not_keep_the_engine_from_closing() -
     async with await Engine.open(MemoryStore(place), app) as engine:
         assert await engine.handle("r").result() == 3
     assert calls == [1, 1, 2]
+
+
+async def test_closing_does_not_wait_until_a_failing_store_would_be_tried_again() -> None:
+    hold, failing = asyncio.Event(), asyncio.Event()
+
+    class Slow(MemoryStore):
+        async def commit(self, batch: Batch) -> int:
+            if any(key.startswith("fiber/r/") for key in batch.put):
+                failing.set()
+                await hold.wait()
+                raise StoreUnavailable("planted", applied=False)
+            return await super().commit(batch)
+
+    engine = await TestEngine(app, store=Slow()).__aenter__()
+    start = asyncio.ensure_future(engine.start(two, id="r"))
+    await failing.wait()
+    closing = asyncio.ensure_future(engine.close())
+    await asyncio.sleep(0)
+    hold.set()
+    await asyncio.wait_for(closing, 2)  # no virtual time passes
+    with pytest.raises(StoreUnavailable):
+        await start
