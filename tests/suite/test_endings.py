@@ -237,3 +237,24 @@ async def test_leaving_ends_the_run_and_not_the_engine(make: Harness, how: str, 
         kinds = [entry["kind"] for entry in await run.history()]
         assert "activity_retried" in kinds and "activity_failed" in kinds
     assert await (await engine.start("cancels_before_it_begins")).result() == "done"
+
+
+async def test_what_arrives_together_with_the_end_of_a_run_does_not_change_it(make: Harness) -> None:
+    app = App("ended-first")
+
+    @app.workflow
+    async def main(ctx: Context) -> Any:
+        return await ctx.wait_for_signal("go")
+
+    engine = await make.engine(app)
+    run = await engine.start(main)
+    await engine.settle()
+    await engine._halt()
+    for act in (lambda: run.signal("go", 1), run.suspend, run.terminate, run.cancel):
+        await act()
+    engine = await make.reopen(engine, app)
+    await engine.settle()
+    run = engine.handle(run.id)
+    assert await run.status() == "completed"
+    assert await run.result() == 1
+    assert [entry["kind"] for entry in await run.history()] == ["started", "signal_received", "completed"]

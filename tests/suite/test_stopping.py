@@ -34,6 +34,11 @@ def hanging() -> tuple[App, list[ActivityInfo], list[str]]:
         return "went on"
 
     @app.workflow
+    async def then_waits(ctx: Context) -> None:
+        await ctx.race(ctx.run(hang), ctx.sleep("10s"))
+        await ctx.wait_for_signal("never")
+
+    @app.workflow
     async def alone(ctx: Context) -> None:
         await ctx.run(hang)
 
@@ -50,6 +55,21 @@ async def test_the_activity_that_loses_a_race_is_cancelled(make: Harness) -> Non
     assert await run.result() == "went on"
     assert ended == ["cancelled"]
     assert [info.cancelled for info in attempts] == [True]
+
+
+async def test_the_activity_that_loses_a_race_is_cancelled_also_when_the_run_was_read_again_for_it(
+    make: Harness,
+) -> None:
+    app, attempts, ended = hanging()
+    engine = await make.engine(app)
+    run = await engine.start("then_waits")
+    await engine.settle()
+    await engine.evict()
+    await engine.advance("11s")
+    assert await run.status() == "waiting"
+    assert [info.cancelled for info in attempts] == [True]
+    await asyncio.sleep(0)
+    assert ended == ["cancelled"]
 
 
 async def test_cancelling_a_run_cancels_its_activity(make: Harness) -> None:

@@ -12,13 +12,18 @@ from weft_core.engine.residents import Residents
 from weft_core.engine.turns import engine_failed
 from weft_core.engine.waiters import Waiters
 from weft_core.errors import StoreError, WeftError
+from weft_core.kernel.machine import Machine
 from weft_core.store.port import Row, Store
 
 NOBODY: frozenset[str] = frozenset()
 
 
 class Arrivals:
-    """What a round does before its runs move. `park` sets a run aside with what is wrong with it."""
+    """What a round does before its runs move.
+
+    `park` sets a run aside with what is wrong with it; `keep_wanted` aborts the attempts that a run which was read, or has
+    ended, does not wait for.
+    """
 
     def __init__(
         self,
@@ -28,6 +33,7 @@ class Arrivals:
         parking: Parking,
         waiters: Waiters,
         park: Callable[[str, WeftError], Awaitable[None]],
+        keep_wanted: Callable[[str, Machine | None], None],
     ) -> None:
         self._store = store
         self._runs = runs
@@ -35,6 +41,7 @@ class Arrivals:
         self._parking = parking
         self._waiters = waiters
         self._park = park
+        self._keep_wanted = keep_wanted
 
     async def bring_all(self, run_ids: Iterable[str]) -> Set[str]:
         """Bring those that are not in memory at once. Gives which."""
@@ -67,6 +74,7 @@ class Arrivals:
         except Exception as error:
             await self._park(run_id, engine_failed(run_id, error))
             return None
+        self._keep_wanted(run_id, None if loaded is None else loaded.machine)
         if loaded is None:
             await self._parking.clear_ready(run_id)
             self._waiters.tell_closed(run_id)

@@ -110,6 +110,16 @@ class Attempts:
             self._forget(attempt)
             attempt.abort()
 
+    def keep_wanted(self, run_id: str, machine: Machine | None) -> None:
+        """The run was read again, and has ended if there is no `machine`: whoever it does not wait for is aborted.
+
+        A commit that failed may have taken effect: what was to be aborted after it was not.
+        """
+        for attempt in list(self._under_way.get(run_id, {}).values()):
+            if machine is None or results.wanted(machine.fibers.get(attempt.fiber_id), attempt) is None:
+                self._forget(attempt)
+                attempt.abort()
+
     def abort_run(self, run_id: str) -> None:
         """The run has ended."""
         for attempt in self._under_way.pop(run_id, {}).values():

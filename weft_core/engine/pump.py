@@ -77,7 +77,9 @@ class Pump:
         self._waiters = Waiters()
         self._crowded = Crowded(self._attempts)
         self._agenda = Agenda(store, self._runs, self.parking, self._crowded)
-        self._arrivals = Arrivals(store, self._runs, self._agenda, self.parking, self._waiters, self._park)
+        self._arrivals = Arrivals(
+            store, self._runs, self._agenda, self.parking, self._waiters, self._park, self._attempts.keep_wanted
+        )
         self._disarm: Callable[[], None] | None = None
         self._closing = False
         self._finish = False
@@ -388,6 +390,8 @@ class Pump:
         record = await self.parking.end_if_asked(run_id, self.host.now_ms())
         if record is None:
             await self.parking.park(run_id, error)
+        else:
+            self._attempts.abort_run(run_id)
         self._waiters.tell_closed(run_id, record)
 
     def _tell_if_ended(self) -> None:

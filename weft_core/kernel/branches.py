@@ -70,9 +70,11 @@ def unregister(machine: Machine, fiber: Fiber) -> None:
     match fiber.wait:
         case ActivityWait() as wait:
             machine.activity_count -= 1
-            if fiber.id in machine.dispatch:
-                del machine.dispatch[fiber.id]
-            elif wait.retry_at is None:
+            if machine.dispatch:
+                machine.dispatch.pop(fiber.id, None)
+            if (
+                wait.retry_at is None
+            ):  # also of a run that was just read: the attempt may be under way since before that
                 machine.own("abort").append((fiber.id, wait.operation_id))
         case SignalWait() as wait:
             machine.signal_waiters[wait.name].remove(fiber)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def obey(machine: Machine, row: InboxRow) -> None:
     """Carry out one command. A second cancellation changes nothing: the run is being cancelled already."""
     record = machine.record
+    if record.closed:
+        return  # what came before it in this turn has ended the run
     match row.kind:
         case "cancel":
             if record.cancel_reason is None:
@@ -33,7 +35,7 @@ def obey(machine: Machine, row: InboxRow) -> None:
         case "suspend":
             if record.status in ("running", "pending"):
                 machine.settle()  # what came before is received before: nothing given out may wait outside of a row
-                if record.closed:
+                if machine.record.closed:
                     return
                 record.status = "suspended"
                 machine.record_changed = True
