@@ -72,9 +72,8 @@ def unregister(machine: Machine, fiber: Fiber) -> None:
             machine.activity_count -= 1
             if machine.dispatch:
                 machine.dispatch.pop(fiber.id, None)
-            if (
-                wait.retry_at is None
-            ):  # also of a run that was just read: the attempt may be under way since before that
+            if wait.retry_at is None:
+                # Also of a run that was just read: the attempt may be under way since before that.
                 machine.own("abort").append((fiber.id, wait.operation_id))
         case SignalWait() as wait:
             machine.signal_waiters[wait.name].remove(fiber)

@@ -284,9 +284,8 @@ class Context:
             raise DeclarationError(f"ctx.map takes at most {BRANCHES_MAX:,} items (BRANCHES_MAX), not {len(listed):,}")
         wanted = MapItems(_map_target(self._machine, target), listed, _limit(limit))
         if listed and isinstance(target, Resumable):
-            drop(
-                target.unit(self, listed[0])
-            )  # a function that cannot be called so says it here, not when a branch begins
+            # One that cannot be called so says it here, not when a branch begins.
+            drop(target.unit(self, listed[0]))
         return wanted
 
     def start(self, branch: Any) -> Task:
