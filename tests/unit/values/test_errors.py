@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import traceback
+import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -460,6 +463,22 @@ def test_a_value_that_is_too_large_is_not_kept_by_the_error_about_it(monkeypatch
         "return value cannot be stored: its text has 30,002 characters, more than 20,000 (VALUE"
     )
     assert error.__context__ is None
+
+
+def test_a_value_that_is_refused_is_free_with_the_error_about_it() -> None:
+    class Thing:
+        pass
+
+    thing = Thing()
+    known = weakref.ref(thing)
+    gc.disable()
+    try:
+        with suppress(CheckpointError):
+            CODEC.encode([thing], what="return value")
+        del thing
+        assert known() is None, "it waits for the garbage collector"
+    finally:
+        gc.enable()
 
 
 class Guarded(Exception):

@@ -45,6 +45,7 @@ class ValueCodec:
             raise error
         finally:
             error.__context__ = None  # what the caller handles may hold the very value, as a StopIteration does
+            del error  # its traceback holds this frame: a circle, which would keep the value for the collector
 
     def encode_atoms(self, args: tuple[object, ...]) -> str | None:
         """The text of `[[*args], {}]` when every argument is one of `ATOMS` and all are not too long, else None."""
