@@ -30,7 +30,7 @@ LIFE_MAX_S = 8.0
 DEATHS: tuple[FaultKind, ...] = ("die_before", "die_after")
 PARTS = 8
 """Into how many pieces a scenario is cut for the cores."""
-POINTS_MIN = 32_500
+POINTS_MIN = 36_000
 """Points of the whole exploration when it was last run; fewer mean that something is not found any more."""
 
 
