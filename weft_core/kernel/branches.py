@@ -252,9 +252,14 @@ def interrupt(machine: Machine, fiber: Fiber, why: Interrupt) -> None:
         # It moves later in this very turn; nothing received may be lost, so it is cancelled at its next wait.
         machine.own("interrupt_next")[fiber.id] = why
         return
+    inside = why.scope is None
+    for scope in fiber.scopes:
+        if inside and scope.further is None:
+            scope.further = why
+        inside = inside or scope.id == why.scope
     if isinstance(wait, BranchWait):
         first = wait.interrupt is None
-        if _outweighs(fiber, why, wait.interrupt):
+        if first or why.scope is None:
             wait.interrupt = why
             machine.touch(fiber)
         if first and wait.chosen is None:
@@ -263,7 +268,7 @@ def interrupt(machine: Machine, fiber: Fiber, why: Interrupt) -> None:
             complete(machine, fiber, wait)
         return
     if isinstance(wait, JoinWait):
-        if _outweighs(fiber, why, wait.interrupt):
+        if wait.interrupt is None or why.scope is None:
             wait.interrupt = why
             machine.touch(fiber)
         target = machine.fibers.get(wait.fiber_id)
@@ -274,15 +279,3 @@ def interrupt(machine: Machine, fiber: Fiber, why: Interrupt) -> None:
         return
     unregister(machine, fiber)
     machine.move(fiber, "interrupt", why)
-
-
-def _outweighs(fiber: Fiber, why: Interrupt, earlier: Interrupt | None) -> bool:
-    """Whether this is what the fiber hears of, and not what has interrupted it while what it waits for is still stopping.
-
-    A cancellation does, and so does a time limit around the one that ran out before: raised at this wait, it ends that one
-    too, and it will not be told again.
-    """
-    if earlier is None or why.scope is None:
-        return True
-    order = [scope.id for scope in fiber.scopes]
-    return earlier.scope is not None and order.index(why.scope) < order.index(earlier.scope)

@@ -282,10 +282,12 @@ def _enter_timeout(machine: Machine, fiber: Fiber, operation: EnterTimeout) -> A
 
 def _exit_timeout(machine: Machine, fiber: Fiber, operation: ExitTimeout) -> BaseException | None:
     scope_id = operation.scope.id
-    expired = any(scope.id == scope_id and scope.expired for scope in fiber.scopes)
+    left = next((scope for scope in fiber.scopes if scope.id == scope_id), None)
     fiber.scopes = [scope for scope in fiber.scopes if scope.id != scope_id]
     error = operation.error
-    if expired and isinstance(error, Cancelled) and error.scope == scope_id:
+    if left is not None and left.expired and isinstance(error, Cancelled) and error.scope == scope_id:
+        if left.further is not None:
+            return cancelled(left.further)  # as asyncio does
         timeout = TimeoutError(f"ctx.timeout of {operation.scope.duration_ms / 1000:g} s is over")
         timeout.__cause__ = error
         return timeout

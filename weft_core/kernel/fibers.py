@@ -8,7 +8,7 @@ from typing import Any
 from weft_core.errors import DecodeError
 from weft_core.kernel.history import BETWEEN, History
 from weft_core.kernel.records import dump, parse
-from weft_core.kernel.waits import Wait, wait_from_json
+from weft_core.kernel.waits import Interrupt, Wait, wait_from_json
 from weft_core.resume.values import FiberEncoder
 
 ROOT = "0"
@@ -16,14 +16,24 @@ NO_VALUES: frozenset[str] = frozenset()
 
 
 class Scope:
-    """A time limit (`async with ctx.timeout`) that a fiber is inside of."""
+    """A time limit (`async with ctx.timeout`) that a fiber is inside of.
 
-    __slots__ = ("due", "expired", "id")
+    `further`: what has interrupted the fiber since it is inside and ends more than this limit does: a cancellation, or a
+    limit around this one. It is not to be lost when this one is over, too, while that stops something.
+    """
 
-    def __init__(self, *, id: str, due: int, expired: bool = False) -> None:
+    __slots__ = ("due", "expired", "further", "id")
+
+    def __init__(self, *, id: str, due: int, expired: bool = False, further: Interrupt | None = None) -> None:
         self.id = id
         self.due = due
         self.expired = expired
+        self.further = further
+
+    def parts(self) -> list[Any]:
+        """What stands of it in the fiber's row."""
+        parts = [self.id, self.due, self.expired]
+        return parts if self.further is None else [*parts, self.further.to_json()]
 
 
 class Fiber:
@@ -114,7 +124,7 @@ class Fiber:
         if self.outcome is not None:
             return f'{text},"done":{self.outcome}}}'
         if self.scopes:
-            text += f',"scopes":{dump([[s.id, s.due, s.expired] for s in self.scopes])}'
+            text += f',"scopes":{dump([scope.parts() for scope in self.scopes])}'
         if self.values:
             text += f',"values":{dump(sorted(self.values))}'
         if self.wait is not None:
@@ -139,7 +149,10 @@ class Fiber:
                 fiber.outcome = dump(raw["done"])
                 fiber.joined = raw.get("joined")
                 return fiber
-            fiber.scopes = [Scope(id=i, due=int(due), expired=bool(x)) for i, due, x in raw.get("scopes", ())]
+            fiber.scopes = [
+                Scope(id=i, due=int(due), expired=bool(expired), further=Interrupt.from_json(more[0] if more else None))
+                for i, due, expired, *more in raw.get("scopes", ())
+            ]
             fiber.values = frozenset(raw.get("values", ()))
             if "wait" in raw:
                 fiber.wait = wait_from_json(raw["wait"])
