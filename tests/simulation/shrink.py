@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.simulation.generate import Case
@@ -30,6 +30,22 @@ def shrunk(case: Case, error: AssertionError) -> tuple[Case, AssertionError]:
             except Exception:
                 continue  # a program that is no program any more
     return case, error
+
+
+def small_program(program: Any, fails: Callable[[Any], bool]) -> Any:
+    """The smallest program found that fails, too."""
+    smaller = True
+    while smaller:
+        smaller = False
+        for candidate in _without(program):
+            try:
+                smaller = fails(candidate)
+            except Exception:
+                continue  # a program that is no program any more
+            if smaller:
+                program = candidate
+                break
+    return program
 
 
 def _sort(error: AssertionError) -> str:

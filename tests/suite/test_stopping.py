@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.suite.harness import Harness
+from tests.suite.harness import Harness, cases
 from weft_core import ActivityInfo, App, Context, Retry, activity_info
 
 
@@ -129,3 +129,55 @@ async def test_an_error_can_say_that_trying_again_is_useless(make: Harness) -> N
     await engine.advance("1h")
     assert await run.result() == "gave up: never"
     assert tries == [1]
+
+
+def cleaning() -> tuple[App, list[str]]:
+    app, cleaned = App("cleaning"), list[str]()
+
+    @app.activity
+    async def clean() -> None:
+        cleaned.append("cleaned")
+
+    @app.resumable
+    async def aside(ctx: Context) -> None:
+        try:
+            while True:
+                await ctx.sleep(1)
+        finally:
+            await ctx.run(clean)
+
+    @app.workflow
+    async def stops_and_returns(ctx: Context, seconds: float) -> int:
+        task = ctx.start(aside(ctx))
+        await ctx.sleep(seconds)
+        task.cancel()
+        return 1
+
+    @app.workflow
+    async def stops_twice(ctx: Context, seconds: float) -> int:
+        task = ctx.start(aside(ctx))
+        await ctx.sleep(seconds)
+        task.cancel()
+        task.cancel()
+        await ctx.sleep(1)
+        return 1
+
+    return app, cleaned
+
+
+@cases(
+    "workflow seconds",
+    ("stops_and_returns", 5.5),
+    ("stops_and_returns", 5),  # the task moves at this instant, too
+    ("stops_twice", 5.5),
+    ("stops_twice", 5),
+)
+async def test_the_finally_of_a_task_that_is_cancelled_runs_to_its_end(
+    make: Harness, workflow: str, seconds: float
+) -> None:
+    app, cleaned = cleaning()
+    engine = await make.engine(app)
+    run = await engine.start(workflow, seconds)
+    await engine.advance("1m")
+    assert await run.result() == 1
+    assert cleaned == ["cleaned"]

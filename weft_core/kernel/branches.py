@@ -248,15 +248,14 @@ def interrupt(machine: Machine, fiber: Fiber, why: Interrupt) -> None:
         machine.finish_cancelled(fiber, why)
         return
     wait = fiber.wait
-    if wait is None:
-        # It moves later in this very turn; nothing received may be lost, so it is cancelled at its next wait.
-        machine.own("interrupt_next")[fiber.id] = why
-        return
     inside = why.scope is None
     for scope in fiber.scopes:
         if inside and scope.further is None:
             scope.further = why
         inside = inside or scope.id == why.scope
+    if wait is None:
+        _interrupt_moving(machine, fiber, why)
+        return
     if isinstance(wait, BranchWait):
         first = wait.interrupt is None
         if first or why.scope is None:
@@ -279,3 +278,14 @@ def interrupt(machine: Machine, fiber: Fiber, why: Interrupt) -> None:
         return
     unregister(machine, fiber)
     machine.move(fiber, "interrupt", why)
+
+
+def _interrupt_moving(machine: Machine, fiber: Fiber, why: Interrupt) -> None:
+    """The fiber moves later in this very turn."""
+    for at, (moving, kind, _) in enumerate(machine.queue):
+        if moving is fiber and kind == "interrupt":
+            # It hears of one cancellation already: a second one is not for the `finally` that it has not yet come to.
+            if why.scope is None:
+                machine.queue[at] = (fiber, kind, why)
+            return
+    machine.own("interrupt_next")[fiber.id] = why  # nothing received may be lost, so it is cancelled at its next wait

@@ -42,7 +42,7 @@ class Fiber:
     `frames` is the text of its call stack, None for a branch that is a bare operation. `coroutine` is that stack as a
     live object, made from the text when the fiber has to move. `outcome` is `{"ok": …}` or `{"error": …}` as text once
     it ended. `count` numbers its operations and children. `task` marks a background branch, `queued` one that waits for
-    a free slot and has not begun, `stopped` a background branch that the end of the run has cancelled, `shared` one whose
+    a free slot and has not begun, `stopped` a background branch that was cancelled at the end of the run, `shared` one whose
     handle other fibers hold too. `entries` is the
     text of those of the run's history that ride in this row.
     """

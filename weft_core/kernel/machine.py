@@ -380,6 +380,8 @@ class Machine:
         if self.interrupt_next:
             self.interrupt_next.pop(fiber.id, None)
         self.touch(fiber)
+        if fiber.id == ROOT and (self.queue or self.interrupt_next):
+            tasks.asked_already(self)
         branches.ended(self, fiber, failed=not outcome.startswith('{"ok":'))
 
     def open_outcome(self, text: str) -> tuple[Any, BaseException | None]:

@@ -50,6 +50,14 @@ def begin_new(machine: Machine) -> None:
             branches.begin(machine, fiber)
 
 
+def asked_already(machine: Machine) -> None:
+    """The run's root ends now. What it has just asked to stop has yet to hear of that, and is not to be asked again."""
+    asked = [fiber for fiber, kind, why in machine.queue if kind == "interrupt" and why.scope is None]
+    asked += [machine.fibers[fiber_id] for fiber_id in machine.interrupt_next if fiber_id in machine.fibers]
+    for fiber in asked:
+        fiber.stopped = fiber.task
+
+
 def stop_all(machine: Machine) -> bool:
     """The run's root has ended: cancel what still runs in the background, once each. Whether anything was cancelled."""
     stopped = False
