@@ -112,7 +112,7 @@ class Writer:
         if self.kind != "timed":
             choices += ["note", "note", "note", "flaky", "fail"]
         if self.kind == "wild":
-            choices += ["slow"]
+            choices += ["slow"] if calm else ["slow", "hang", "hang"]
         match dice.choice(choices):
             case "sleep":
                 return ["sleep", self.duration()]
@@ -136,7 +136,9 @@ class Writer:
             case "slow" if self.maybe(0.3):
                 return ["slow", self.number(), self.duration(), dice.choice((1, 60))]
             case "slow":
-                return ["slow", self.number(), HANG_S if not calm and self.maybe(0.3) else self.duration()]
+                return ["slow", self.number(), self.duration()]
+            case "hang":
+                return ["slow", self.number(), HANG_S]
             case "join" | "stop" as kind:
                 if calm:
                     return ["sleep", self.duration()]

@@ -120,3 +120,23 @@ async def test_the_runs_own_timeout_fires_at_the_instant_of_a_sleep(make: Harnes
     await engine.advance("30m")
     assert await run.status() == "timed_out"
     assert await run.state() == {"ended": True}
+
+
+@app.resumable
+async def one_of_many(ctx: Context, number: int, minutes: int) -> int:
+    await ctx.sleep(60 * minutes)
+    return number
+
+
+@app.workflow
+async def ties(ctx: Context, first: int) -> int:
+    """Of twelve branches the first few sleep longer, all others until the same instant."""
+    return await ctx.race(*(one_of_many(ctx, n, 2 if n < first else 1) for n in range(12)))
+
+
+async def test_of_many_that_are_due_at_once_the_first_one_wins(make: Harness) -> None:
+    engine = await make.engine(app)
+    for first in (0, 1, 8, 9):
+        run = await engine.start(ties, first)
+        await engine.advance("1h")
+        assert await run.result() == first

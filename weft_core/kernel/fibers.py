@@ -15,6 +15,11 @@ ROOT = "0"
 NO_VALUES: frozenset[str] = frozenset()
 
 
+def began(fiber_id: str) -> tuple[int, ...]:
+    """Sorts fibers by where they stand in their run, which is the order they began in: `0.9` before `0.10`. "" is the run."""
+    return tuple(map(int, fiber_id.split("."))) if fiber_id else ()
+
+
 class Scope:
     """A time limit (`async with ctx.timeout`) that a fiber is inside of.
 

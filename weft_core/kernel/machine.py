@@ -17,7 +17,7 @@ from weft_core.kernel.changes import LogLine
 from weft_core.kernel.context import Context, Task
 from weft_core.kernel.drive import IN_STATE, cancelled, drive, keep_aliases, revive
 from weft_core.kernel.empty import NO_NAMES, NO_ROWS, NOTHING, own
-from weft_core.kernel.fibers import ROOT, Fiber
+from weft_core.kernel.fibers import ROOT, Fiber, began
 from weft_core.kernel.history import History
 from weft_core.kernel.large import LargeValues
 from weft_core.kernel.records import InboxRow, RunRecord
@@ -157,7 +157,7 @@ class Machine:
                 fiber.coroutine = revive(machine, fiber)  # while the state is as it was: its variables are parts of it
                 machine.own("aliased").add(fiber.id)
         waiting = [f for f in machine.fibers.values() if f.wait is not None and f.outcome is None and not f.queued]
-        waiting.sort(key=lambda f: f.wait.order if isinstance(f.wait, SignalWait) else 0)
+        waiting.sort(key=lambda f: (f.wait.order if isinstance(f.wait, SignalWait) else 0, began(f.id)))
         machine.signal_order = max(
             (f.wait.order for f in waiting if isinstance(f.wait, SignalWait)), default=machine.signal_order
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from weft_core.errors import ActivityTimeout
 from weft_core.kernel import branches
-from weft_core.kernel.fibers import ROOT, Fiber
+from weft_core.kernel.fibers import ROOT, Fiber, began
 from weft_core.kernel.results import hold_or_settle
 from weft_core.kernel.waits import ActivityWait, Interrupt, SignalWait, SleepWait, Wait
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def fire(machine: Machine) -> None:
     """Fire everything due at `machine.now`, in the order it was due."""
     now = machine.now
-    due = sorted((at, fiber_id) for fiber_id, at in machine.due.items() if at <= now)
-    for _, fiber_id in due:
+    due = [(at, began(fiber_id), fiber_id) for fiber_id, at in machine.due.items() if at <= now]
+    for _, _, fiber_id in sorted(due):
         if fiber_id == "":
             _run_timed_out(machine)
             continue
