@@ -48,6 +48,8 @@ test-long: $(READY) $(STAMPS)/oldest
 	build/oldest/bin/python -m tests.laws.long --programs $(PROGRAMS)
 	$(PYTHON) -m tests.faults.kill --kills $(KILLS)
 	$(PYTHON) -m tests.faults.explore
+	$(PYTHON) -m tests.simulation --seeds 5000
+	$(PYTHON) -m tests.simulation --seeds 10000 --oracle
 
 check: $(READY)
 	$(PYTHON) -m ruff format --check --quiet $(wildcard $(SOURCES))

@@ -183,8 +183,20 @@ class Writer:
 
 
 def swallows(node: Any) -> bool:
-    """Whether a program somewhere catches a cancellation and goes on."""
-    return isinstance(node, list) and ((node[:1] == ["try"] and "swallow" in node) or any(map(swallows, node)))
+    """Whether a program somewhere catches a cancellation and goes on, or the error that a `finally` put in its place."""
+    if not isinstance(node, list):
+        return False
+    if node[:1] == ["try"]:
+        _, _, body, catch, _, _ = node
+        if catch == "swallow" or (catch is not None and _has_final(body)):
+            return True
+    return any(map(swallows, node))
+
+
+def _has_final(node: Any) -> bool:
+    if not isinstance(node, list):
+        return False
+    return (node[:1] == ["try"] and node[5] is not None) or any(map(_has_final, node))
 
 
 FAULTS = ("fail_before", "fail_after", "full", "conflict")
