@@ -18,7 +18,7 @@ import pytest
 from weft_core.errors import Conflict, StoreCorrupt, StoreError, StoreFull, StoreOwned, StoreUnavailable
 from weft_core.store import Batch, open_store
 from weft_core.store import sqlite as sqlite_module
-from weft_core.store.sqlite import SqliteStore
+from weft_core.store.sqlite import STEPS_TRUSTED, SqliteStore
 
 
 @contextmanager
@@ -369,6 +369,37 @@ async def test_a_vanished_file_is_noticed_by_the_next_commit(tmp_path: Path, rep
     with pytest.raises(StoreUnavailable, match="deleted or replaced") as caught:
         await store.commit(Batch(put={"a": "2"}))
     assert caught.value.applied is False
+    await store.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be deleted there")
+async def test_steps_of_an_engine_notice_a_vanished_file_soon_and_whoever_is_told_something_at_once(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "shop.db"
+    store = await SqliteStore.open(str(path))
+    store.watch(lambda: None)
+    owner = await store.commit(Batch(put={"owner": "me"}))
+    step = Batch(expect={"owner": owner}, put={"fiber/r/0": "1"})
+    for _ in range(3):
+        await store.commit(step)
+    path.rename(tmp_path / "away.db")
+    start = Batch(expect={"owner": owner, "run/s": 0}, put={"run/s": "1", "fiber/s/0": "1"})
+    with pytest.raises(StoreUnavailable, match="deleted or replaced"):
+        await store.commit(start)
+    (tmp_path / "away.db").rename(path)
+    await store.commit(start)
+    path.rename(tmp_path / "away.db")
+    for _ in range(STEPS_TRUSTED):  # in a row: no look for news comes between
+        await store.commit(step)
+    with pytest.raises(StoreUnavailable, match="deleted or replaced"):
+        await store.commit(step)
+    (tmp_path / "away.db").rename(path)
+    await store.commit(step)
+    path.rename(tmp_path / "away.db")
+    store._look()  # what its timer does
+    with pytest.raises(StoreUnavailable, match="deleted or replaced"):
+        await store.commit(step)
     await store.close()
 
 
