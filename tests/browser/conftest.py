@@ -63,7 +63,7 @@ class Browser:
     ) -> None:
         self._playwright = playwright
         self._chromium = chromium
-        self._profile = profile
+        self.profile = profile
         self._context: BrowserContext | None = None
         self.base = base
         self.ledger = ledger
@@ -77,7 +77,7 @@ class Browser:
     def context(self) -> BrowserContext:
         if self._context is None:
             self._context = self._playwright.chromium.launch_persistent_context(
-                str(self._profile), executable_path=self._chromium, headless=True, args=FLAGS
+                str(self.profile), executable_path=self._chromium, headless=True, args=FLAGS
             )
             self._context.set_default_timeout(60_000)
         return self._context
@@ -104,7 +104,7 @@ class Browser:
             if entry.name.isdigit():
                 try:
                     parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                    if f"--user-data-dir={self._profile}" in (entry / "cmdline").read_text().split("\0"):
+                    if f"--user-data-dir={self.profile}" in (entry / "cmdline").read_text().split("\0"):
                         ours.add(int(entry.name))
                 except OSError:
                     continue
