@@ -35,8 +35,8 @@ def step(machine: Machine, attempt: Attempted, text: str | None, value: Any, now
     assert coroutine is not None
     machine.now = now
     history = machine.history
-    number = history.count
-    history.count = number + 1  # before what else there may be to note
+    entry = note(history.count, now, wait.activity, fiber.id, wait.attempt)
+    history.count += 1  # before what else there may be to note
     if text is not None:
         value = machine.codec.decode(text)
     machine.activity_count -= 1
@@ -51,14 +51,14 @@ def step(machine: Machine, attempt: Attempted, text: str | None, value: Any, now
         or machine.record_changed
         or machine.large.changes
     ):
-        history.fresh.insert(0, note(number, now, wait.activity, fiber.id, wait.attempt))
+        history.fresh.insert(0, entry)
         machine.plain = None
         if plain:
             note_plain(machine, fiber)
         machine.moved = {fiber.id: fiber, **machine.moved}  # in the order of the general way
         machine.settle()
         return None
-    history.carry(fiber, note(number, now, wait.activity, fiber.id, wait.attempt))
+    history.carry(fiber, entry)
     if history.rows:
         unwritten(machine, fiber)
         return None

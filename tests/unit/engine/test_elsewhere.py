@@ -47,6 +47,10 @@ async def test_a_run_waits_for_an_engine_that_knows_the_activity() -> None:
         with pytest.raises(RunFailed, match=r"no activity 'upload' here; there are: near.*Weft\.open"):
             await run.result()
         assert await run.status() == "suspended"
+        assert [entry["kind"] for entry in await run.history()] == [
+            "started",
+            "activity_completed",
+        ]  # nothing was tried
         assert await (await engine.start(photos.name, 1, id="r")).status() == "suspended"
     engine = await _opened(place, elsewhere=True)
     engine.activities["upload"] = upload

@@ -388,7 +388,12 @@ async def test_steps_of_an_engine_notice_a_vanished_file_soon_and_whoever_is_tol
     with pytest.raises(StoreUnavailable, match="deleted or replaced"):
         await store.commit(start)
     (tmp_path / "away.db").rename(path)
-    await store.commit(start)
+    number = await store.commit(start)
+    path.rename(tmp_path / "away.db")
+    with pytest.raises(StoreUnavailable, match="deleted or replaced"):
+        await store.commit(Batch(expect={"owner": owner, "run/s": number}, put={"run/s": "2"}))
+    (tmp_path / "away.db").rename(path)
+    await store.commit(Batch(put={"run/t": "1", "fiber/t/0": "1"}))
     path.rename(tmp_path / "away.db")
     for _ in range(STEPS_TRUSTED):  # in a row: no look for news comes between
         await store.commit(step)
