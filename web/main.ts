@@ -42,6 +42,12 @@ async function begin(): Promise<void> {
   const latest = runs.sort((a, b) => b.created_at - a.created_at)[0];
   if (latest) follow(weft.run(latest.id), nameIn(latest.input));
   else page.intake.hidden = false;
+  if (weft.storeLost) {
+    say(
+      page.intakeProblem,
+      "The database of your earlier visit is gone, deleted or emptied by the browser: a new one begins.",
+    );
+  }
   listen(importText, complain);
   setInterval(() => {
     if (shown?.view && !hasEnded(shown.view)) redraw(); // time goes on, whether anything happens or not

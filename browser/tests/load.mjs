@@ -5,12 +5,14 @@ import { join } from "node:path";
 import * as esbuild from "esbuild";
 import { root } from "../scripts/paths.mjs";
 
-export async function load(path) {
+/** Modules are loaded once for each `salt`. */
+export async function load(path, salt = "") {
   const built = await esbuild.build({
     entryPoints: [join(root, "browser/src", path)],
     bundle: true,
     format: "esm",
     write: false,
+    footer: { js: `// ${salt}` },
   });
   return import(`data:text/javascript;base64,${Buffer.from(built.outputFiles[0].contents).toString("base64")}`);
 }

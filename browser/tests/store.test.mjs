@@ -10,6 +10,7 @@ import { load } from "./load.mjs";
 globalThis.indexedDB = new IDBFactory();
 globalThis.IDBKeyRange = IDBKeyRange;
 const { openStore } = await load("store/index.ts");
+const { openOwnable } = await load("store/ownable.ts");
 const { bridge } = await load("store/bridge.ts");
 
 const opened = [];
@@ -17,7 +18,7 @@ let count = 0;
 const newName = () => `test-${++count}`;
 
 async function open(name = newName(), options = {}) {
-  const store = await openStore(name, options);
+  const store = await openOwnable(name, options.durability);
   opened.push(store);
   return store;
 }

@@ -10,7 +10,9 @@
  */
 
 import type { RunRecord } from "../records.js";
-import { openStore, type Store } from "../store/index.js";
+import { openStore } from "../store/index.js";
+import type { Store } from "../store/port.js";
+import { replaced } from "./canary.js";
 import { Engine } from "./engine.js";
 import type { ListOptions } from "./listing.js";
 import { judged, type OpenOptions } from "./opening.js";
@@ -42,10 +44,16 @@ export class Weft {
    * site does not answer, nor when the engine failed. `engine.on` hears of that.
    */
   readonly ready: Promise<void>;
+  /**
+   * Whether the database that was here before is gone, with all its runs: deleted, or evicted by the browser. The page that
+   * opens first afterwards is told, and the console.
+   */
+  readonly storeLost: boolean;
   readonly #store: Store;
   readonly #watch: Watch;
 
-  private constructor(store: Store, engine: Engine) {
+  private constructor(store: Store, engine: Engine, storeLost: boolean) {
+    this.storeLost = storeLost;
     this.#store = store;
     this.#watch = new Watch(store);
     this.engine = engine;
@@ -63,9 +71,11 @@ export class Weft {
   static async open(options: OpenOptions): Promise<Weft> {
     const { engine: wanted, ...told } = judged(options);
     const store = await openStore(told.database, { durability: told.durability });
+    const lost = replaced(told.database, store.drawn);
+    if (lost) console.warn(`Weft: the database ${told.database} that was here is gone, with its runs; this one is new`);
     const engine = new Engine(told);
     if (wanted) engine.start();
-    return new Weft(store, engine);
+    return new Weft(store, engine, lost);
   }
 
   /**

@@ -6,7 +6,8 @@
  */
 
 import { describe, StoreError } from "./errors.js";
-import { type Durability, type IndexedDBStore, type Operations, openStore, type Row } from "./index.js";
+import type { Durability, IndexedDBStore, Operations, Row } from "./index.js";
+import { openOwnable } from "./ownable.js";
 
 /** How a commit begins, the one request that is not JSON: it is made at every step, and writing JSON takes its time. */
 const COMMIT = "commit\0";
@@ -55,7 +56,7 @@ export class Port {
 
   constructor(name: string, durability: Durability, settle: Settle) {
     this.#settle = settle;
-    this.#opening = openStore(name, { durability });
+    this.#opening = openOwnable(name, durability);
     this.#opening.then(
       (store) => {
         if (this.#settle === null) return store.close();

@@ -2,18 +2,19 @@
 
 import { gone, openDatabase, randomName } from "./database.js";
 import { ConnectionLost, describe, StoreError, StoreUnavailable } from "./errors.js";
+import { freshLog } from "./fresh_log.js";
 import { Hints } from "./hints.js";
 import { Known } from "./known.js";
-import { Ownership } from "./ownership.js";
+import type { Ownership } from "./ownership.js";
 import {
   type Batch,
   type Durability,
   type Looked,
   type Operations,
+  type OwnableStore,
   type Row,
   SCAN_LIMIT_DEFAULT,
   type ScanOptions,
-  type Store,
 } from "./port.js";
 import { checkRows, commitRows, getRows, lookAt, type Outcome, Outdated, readName, scanRows } from "./transactions.js";
 
@@ -32,11 +33,14 @@ interface Waiting {
 export interface StoreOptions {
   /** `strict` (default): a commit resolves when the disk has it. `relaxed`: when the operating system has it. */
   readonly durability?: Durability;
+  /** What makes it an engine's store; a client's cannot be acquired, and pages need not load what it takes. */
+  readonly ownership?: Ownership;
 }
 
-/** Open the database, making it when it does not exist. */
+/** Open the database, making it when it does not exist. Engines: `openOwnable`. */
 export async function openStore(name: string, options: StoreOptions = {}): Promise<IndexedDBStore> {
-  const store = new IndexedDBStore(name, options.durability ?? "strict");
+  const store = new IndexedDBStore(name, options.durability ?? "strict", options.ownership);
+  void freshLog(); // so that the first commit need not wait for it
   try {
     await store.probe();
   } catch (error) {
@@ -46,17 +50,16 @@ export async function openStore(name: string, options: StoreOptions = {}): Promi
   return store;
 }
 
-export class IndexedDBStore implements Store {
+export class IndexedDBStore implements OwnableStore {
   readonly #client = randomName();
   readonly #hints: Hints;
-  readonly #ownership: Ownership;
+  readonly #ownership: Ownership | undefined;
   readonly #leaving = (event: Event) => {
     if ((event as Event & { persisted?: boolean }).persisted) this.#drop(); // an open connection keeps a page out of the cache
   };
   /** The connection, or its opening; null when the next call has to open one. */
   #connection: Promise<IDBDatabase> | null = null;
   #database: IDBDatabase | null = null;
-  /** The name of the store that is in the database; empty until it was read. */
   #store = "";
   /** As the owner: the numbers of its first and of its latest commit. */
   #owned: { readonly since: number; readonly latest: number } | null = null;
@@ -74,10 +77,16 @@ export class IndexedDBStore implements Store {
   constructor(
     readonly name: string,
     readonly durability: Durability,
+    ownership?: Ownership,
   ) {
     this.#hints = new Hints(name);
-    this.#ownership = new Ownership(name);
+    this.#ownership = ownership;
     globalThis.addEventListener?.("pagehide", this.#leaving);
+  }
+
+  /** The name that the store in the database drew when it was made; empty until it was read. */
+  get drawn(): string {
+    return this.#store;
   }
 
   async get(keys: readonly string[]): Promise<Map<string, Row>> {
@@ -126,12 +135,14 @@ export class IndexedDBStore implements Store {
 
   async acquire(options: { wait?: boolean } = {}): Promise<void> {
     this.#checkOpen();
+    if (!this.#ownership)
+      throw new StoreError("store", `the store ${this.name} was opened for a client, not an engine`);
     await this.#ownership.acquire(options.wait ?? false);
   }
 
-  release(): Promise<void> {
+  async release(): Promise<void> {
     this.#owned = null;
-    return this.#ownership.release();
+    await this.#ownership?.release();
   }
 
   close(): void {
@@ -139,7 +150,7 @@ export class IndexedDBStore implements Store {
     this.#closed = true;
     globalThis.removeEventListener?.("pagehide", this.#leaving);
     if (!this.#writing) this.#hints.close(); // else others still have to hear of what is on its way
-    this.#ownership.close();
+    this.#ownership?.close();
     this.#drop();
   }
 
@@ -150,7 +161,7 @@ export class IndexedDBStore implements Store {
 
   async #writeAll(): Promise<void> {
     this.#writing = true;
-    await null; // those that are made at this very moment share the first transaction
+    await freshLog(); // those that are made meanwhile, or at this very moment, share the first transaction
     while (this.#waiting.length > 0) await this.#writeTogether(this.#waiting.splice(0, GROUP_COMMITS_MAX));
     this.#writing = false;
     if (this.#closed) this.#hints.close();
@@ -179,7 +190,7 @@ export class IndexedDBStore implements Store {
 
   async #write(group: readonly Operations[]): Promise<readonly Outcome[]> {
     this.#sequence += 1;
-    const owner = this.#ownership.held;
+    const owner = this.#ownership?.held ?? false;
     if (!owner) this.#owned = null;
     const owned = this.#owned;
     let judged: readonly Outcome[] | null = null;

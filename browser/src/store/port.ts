@@ -56,10 +56,14 @@ export interface Store {
   commit(batch: Batch): Promise<number>;
   /** `callback` after commits, here or in another context, may have happened. A hint only. Returns its undo. */
   watch(callback: () => void): () => void;
+  /** Let go of everything; later calls reject with `store_unavailable`. Closing twice is fine. */
+  close(): void;
+}
+
+/** What an engine opens. */
+export interface OwnableStore extends Store {
   /** Become the one engine on this database. Rejects with `store_owned` when another is, unless `wait` is true. */
   acquire(options?: { wait?: boolean }): Promise<void>;
   /** Resolves when another may own it. */
   release(): Promise<void>;
-  /** Let go of everything; later calls reject with `store_unavailable`. Closing twice is fine. */
-  close(): void;
 }
