@@ -18,7 +18,8 @@ from typing import Any
 
 from tests.faults.audit import audit
 from tests.faults.ledger import Ledger
-from tests.faults.scenarios import SCENARIOS, Scenario, outcome
+from tests.faults.scenario import Scenario, outcome
+from tests.faults.scenarios import SCENARIOS
 from weft_core.store import keys
 from weft_core.store.memory import MemoryPlace, MemoryStore
 from weft_core.testing.engine import START_MS, TestEngine
@@ -103,7 +104,7 @@ async def live(scenario: Scenario, world: World, faults: Iterable[Fault]) -> Lif
 
 
 async def _persist_outcome(engine: TestEngine, run_id: str) -> Any:
-    from tests.faults.scenarios import persist
+    from tests.faults.scenario import persist
 
     return await persist(lambda: outcome(engine, run_id), engine)
 

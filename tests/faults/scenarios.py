@@ -1,77 +1,17 @@
-"""The scenarios that are crashed everywhere. Together they use every operation.
-
-A scenario's script is written as a careful client: it may be run again from the top after any crash, because starts
-carry ids and signals carry ids.
-"""
+"""The scenarios that are crashed everywhere. Together they use every operation."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
+from tests.faults import scenarios_of_time  # noqa: F401  registers its own
 from tests.faults.ledger import Ledger
-from weft_core import App, Context, Retry, RunCancelled, RunClosed, RunFailed, StoreError, activity_info
+from tests.faults.scenario import SCENARIOS, base, persist, scenario, starting
+from weft_core import App, Context, Retry, activity_info
 from weft_core.testing.engine import TestEngine
 
-TRIES_MAX = 50
-
-
-async def persist(action: Callable[[], Awaitable[Any]], engine: TestEngine) -> Any:
-    """Do it again while the store fails, as a client would."""
-    for _ in range(TRIES_MAX):
-        try:
-            return await action()
-        except RunClosed:
-            return None
-        except StoreError:
-            await engine.advance(1)
-    raise AssertionError("the store never recovered")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scenario:
-    name: str
-    app: Callable[[Ledger], App]
-    script: Callable[[TestEngine], Awaitable[None]]
-    runs: tuple[str, ...] = ("r",)
-
-
-SCENARIOS: list[Scenario] = []
-
-
-def scenario(*, runs: tuple[str, ...] = ("r",)) -> Callable[[Callable[[], Any]], None]:
-    """Register a function that gives (app maker, script)."""
-
-    def add(make: Callable[[], Any]) -> None:
-        app, script = make()
-        SCENARIOS.append(Scenario(name=make.__name__, app=app, script=script, runs=runs))
-
-    return add
-
-
-def base(ledger: Ledger) -> App:
-    app = App("scenario")
-
-    @app.activity(retry=Retry(max_attempts=1))
-    async def note(what: Any) -> Any:
-        return ledger.effect(what)
-
-    return app
-
-
-def starting(*actions: Callable[[TestEngine], Awaitable[Any]], advance: str = "2h", args: tuple[Any, ...] = ()) -> Any:
-    """A script: start run `r`, do the actions, let time pass."""
-
-    async def script(engine: TestEngine) -> None:
-        await persist(lambda: engine.start("main", *args, id="r"), engine)
-        for action in actions:
-            await persist(lambda action=action: action(engine), engine)
-        await engine.advance(advance)
-
-    return script
+__all__ = ["SCENARIOS"]
 
 
 @scenario()
@@ -92,52 +32,6 @@ def steps_and_retries() -> Any:
             for i in range(3):
                 out.append(await ctx.run("note", i))
             out.append(await ctx.run("flaky", "x"))
-            return out
-
-        return app
-
-    return make, starting()
-
-
-@scenario()
-def sleeping_loop() -> Any:
-    def make(ledger: Ledger) -> App:
-        app = base(ledger)
-
-        @app.workflow
-        async def main(ctx: Context) -> int:
-            total = 0
-            for i in range(4):
-                await ctx.sleep("5m")
-                total += await ctx.run("note", i)
-            await ctx.sleep_until(ctx.now())
-            return total
-
-        return app
-
-    return make, starting()
-
-
-@scenario()
-def timers_at_one_instant() -> Any:
-    def make(ledger: Ledger) -> App:
-        app = base(ledger)
-
-        @app.workflow
-        async def main(ctx: Context) -> list[Any]:
-            out: list[Any] = []
-            then = ctx.now()
-            try:
-                async with ctx.timeout("15m"):
-                    for n in range(3):
-                        out.append(await ctx.run("note", n))
-                        then += timedelta(minutes=5)
-                        await ctx.sleep_until(then)
-                    await ctx.wait_for_signal("never")
-            except TimeoutError:
-                await ctx.sleep(0)
-            out.append(await ctx.wait_for_signal("never", timeout=0, default="none"))
-            await ctx.all(ctx.sleep_until(ctx.now()), ctx.sleep(0))
             return out
 
         return app
@@ -291,31 +185,6 @@ def background() -> Any:
 
 
 @scenario()
-def time_limits() -> Any:
-    def make(ledger: Ledger) -> App:
-        app = base(ledger)
-
-        @app.workflow
-        async def main(ctx: Context) -> Any:
-            out = []
-            for minutes in (1, 30):
-                try:
-                    async with ctx.timeout("10m"):
-                        try:
-                            await ctx.sleep(60 * minutes)
-                            out.append("slept")
-                        finally:
-                            await ctx.run("note", minutes)
-                except TimeoutError:
-                    out.append("over")
-            return out
-
-        return app
-
-    return make, starting()
-
-
-@scenario()
 def cancelling() -> Any:
     def make(ledger: Ledger) -> App:
         app = base(ledger)
@@ -332,23 +201,6 @@ def cancelling() -> Any:
         return app
 
     return make, starting(lambda e: e.advance(5), lambda e: e.handle("r").cancel("enough"))
-
-
-@scenario()
-def run_timeout() -> Any:
-    def make(ledger: Ledger) -> App:
-        app = base(ledger)
-
-        @app.workflow(timeout="30m")
-        async def main(ctx: Context) -> None:
-            try:
-                await ctx.wait_for_signal("never")
-            finally:
-                await ctx.run("note", "clean")
-
-        return app
-
-    return make, starting()
 
 
 @scenario()
@@ -396,24 +248,6 @@ def suspending() -> Any:
     )
 
 
-@scenario()
-def delayed_start() -> Any:
-    def make(ledger: Ledger) -> App:
-        app = base(ledger)
-
-        @app.workflow
-        async def main(ctx: Context, x: int) -> Any:
-            return await ctx.run("note", x)
-
-        return app
-
-    async def script(engine: TestEngine) -> None:
-        await persist(lambda: engine.start("main", 5, id="r", start_after="10m"), engine)
-        await engine.advance("1h")
-
-    return make, script
-
-
 @scenario(runs=("r0", "r1", "r2"))
 def many_runs() -> Any:
     def make(ledger: Ledger) -> App:
@@ -436,19 +270,3 @@ def many_runs() -> Any:
         await engine.advance("1h")
 
     return make, script
-
-
-async def outcome(engine: TestEngine, run_id: str) -> Any:
-    """How a run stands at the end, comparable between lives."""
-    handle = engine.handle(run_id)
-    status = await handle.status()
-    if status in ("running", "waiting", "pending", "suspended"):
-        return status, None
-    try:
-        return status, await handle.result()
-    except StoreError:
-        raise
-    except (RunCancelled, RunFailed) as error:
-        return status, type(error).__name__
-    except Exception as error:
-        return status, repr(error)

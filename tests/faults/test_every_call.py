@@ -8,7 +8,8 @@ import pytest
 
 from tests.faults.explore import Tally, explore
 from tests.faults.planted import PLANTED
-from tests.faults.scenarios import SCENARIOS, Scenario
+from tests.faults.scenario import Scenario
+from tests.faults.scenarios import SCENARIOS
 from weft_core import App, Context, StoreOwned
 from weft_core.store.memory import MemoryPlace, MemoryStore
 from weft_core.testing.engine import TestEngine

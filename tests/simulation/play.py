@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 from tests.faults.audit import audit
-from tests.faults.scenarios import persist
+from tests.faults.scenario import persist
 from tests.simulation import world
 from tests.simulation.generate import HANG_S, Case, swallows
 from tests.simulation.world import World, app

@@ -11,7 +11,8 @@ from unittest import mock
 import pytest
 
 from tests.faults.ledger import Ledger
-from tests.faults.scenarios import SCENARIOS, Scenario, outcome, scenario
+from tests.faults.scenario import Scenario, outcome, scenario
+from tests.faults.scenarios import SCENARIOS
 from weft_core import App, Client, Context, Engine
 from weft_core.kernel.results import completed
 from weft_core.kernel.step import step as real

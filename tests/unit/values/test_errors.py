@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import subprocess
 import traceback
-import weakref
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +13,6 @@ import pytest
 
 from tests.unit.values.support import ALIASED_ERROR, Fiber, Holder, ShopError, StockError, codec
 from weft_core.errors import ActivityError, CheckpointError
-from weft_core.resume.values import encode
 
 CODEC = codec()
 
@@ -232,22 +228,6 @@ def test_any_error_can_be_encoded() -> None:
     assert isinstance(again(chain), ValueError)
 
 
-def test_groups() -> None:
-    inner = [ValueError(1), ShopError(2, hint="h")]
-    group = ExceptionGroup("several", inner)
-    group.add_note("n")
-    inner[0].__context__ = group
-    found = again(group)
-    assert isinstance(found, ExceptionGroup)
-    assert found.message == "several"
-    assert [type(e) for e in found.exceptions] == [ValueError, ShopError]
-    assert found.exceptions[0].__context__ is found
-    nested = BaseExceptionGroup("outer", [group, KeyboardInterrupt()])
-    again_nested = Fiber().through(e=nested)["e"]
-    assert type(again_nested) is BaseExceptionGroup
-    assert again_nested.exceptions[0].exceptions[1].code == 2
-
-
 def test_an_error_in_a_frame_is_exact_or_refused() -> None:
     error = ValueError([1])
     found = Fiber().through(e=error, args=error.args, item=error.args[0])
@@ -354,42 +334,6 @@ def test_a_text_of_another_class_is_only_text() -> None:
     assert (type(found), found.args) == (SaysItsOwnError, (1,))
 
 
-def test_a_group_keeps_its_members_whatever_becomes_of_the_list_it_was_made_of() -> None:
-    errors: list[Exception] = [ValueError(1)]
-    group = ExceptionGroup("g", errors)
-    found = Fiber().through(group=group, errors=errors)
-    assert found["group"].args[1] is found["errors"]
-    errors.append(group)
-    for change in (None, "clear", "args"):
-        if change == "clear":
-            errors.clear()
-        elif change == "args":
-            group.args = ("other",)
-        found = Fiber().through(group=group, errors=errors)
-        for copy in (found["group"], again(group)):
-            assert (copy.message, [repr(e) for e in copy.exceptions]) == ("g", ["ValueError(1)"])
-            assert len(copy.args) == len(group.args)
-        assert change == "args" or found["group"].args[1] is found["errors"]
-        assert len(found["errors"]) == len(errors)
-
-
-def test_a_group_of_errors_that_cannot_be_stored_is_still_a_group() -> None:
-    for members in ([ValueError(Holder())], (ValueError(Holder()),)):
-        found = again(ExceptionGroup("g", members))
-        assert isinstance(found, ExceptionGroup)
-        assert type(found.args[1]) is type(members)
-        assert "Holder" in found.exceptions[0].args[0]
-
-
-def test_a_group_stored_before_its_members_stood_apart_can_be_read() -> None:
-    found = CODEC.decode_error(
-        '{"type":"ExceptionGroup","message":"g (1 sub-exception)",'
-        '"args":["g",[{"$error":{"type":"ValueError","message":"1","args":[1],"notes":["n"]}}]]}'
-    )
-    assert isinstance(found, ExceptionGroup)
-    assert found.exceptions[0].args == (1,)
-
-
 def test_a_cause_that_became_text_is_never_taken_for_a_value() -> None:
     cause = ValueError("b")
     cause.lock = Holder()  # type: ignore[attr-defined]
@@ -414,71 +358,6 @@ def test_a_cause_that_can_be_stored_is_the_same_as_a_variable() -> None:
         variables = {"error": error, "cause": cause}
         found = Fiber().through(**{name: variables[name] for name in names})
         assert found["error"].__cause__ is found["cause"]
-
-
-def test_an_error_that_is_too_large_keeps_its_class_and_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encode, "VALUE_BYTES_MAX", 20_000)
-    large = "x" * 30_000
-    error: BaseException = ShopError(7, hint=large)
-    error.args = (large, 1, [large])
-    error.__cause__ = ValueError(large)
-    try:
-        raise error
-    except ShopError:
-        found: Any = again(error)
-    assert type(found) is ShopError
-    assert (found.code, found.args[1]) == (7, 1)
-    assert found.hint == found.args[0] == "x" * 200 + "… (30,000 characters, too many to store)"
-    assert "raise error" in "".join(traceback.format_exception(found))
-    assert str(again(ValueError(large))) == found.hint
-    assert str(again(OSError(5, large))) == f"[Errno 5] {found.hint}"
-    for told in (UnicodeDecodeError("utf8", b"\xff" * 30_000, 0, 1, "bad"), ExceptionGroup("g", [ValueError(large)])):
-        found = again(told)
-        assert isinstance(found, ActivityError)
-        assert str(found).endswith(str(told))
-        assert found.type_name == f"builtins.{type(told).__name__}"
-
-
-def test_a_member_of_a_group_that_cannot_be_told_is_told_as_text() -> None:
-    class Broken(Exception):
-        def __getattribute__(self, name: str) -> Any:
-            raise RuntimeError("no")
-
-    (member,) = again(ExceptionGroup("g", [Broken()])).exceptions
-    assert type(member) is ActivityError and "Broken" in str(member)
-
-
-def test_a_value_that_is_too_large_is_not_kept_by_the_error_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encode, "VALUE_BYTES_MAX", 20_000)
-    error: CheckpointError
-    try:
-        raise StopIteration("x" * 30_000)
-    except StopIteration as stop:
-        with pytest.raises(CheckpointError) as caught:
-            CODEC.encode(stop.value, what="return value")
-        error = caught.value
-    found = again(error)
-    assert str(found) == str(error)
-    assert str(error).startswith(
-        "return value cannot be stored: its text has 30,002 characters, more than 20,000 (VALUE"
-    )
-    assert error.__context__ is None
-
-
-def test_a_value_that_is_refused_is_free_with_the_error_about_it() -> None:
-    class Thing:
-        pass
-
-    thing = Thing()
-    known = weakref.ref(thing)
-    gc.disable()
-    try:
-        with suppress(CheckpointError):
-            CODEC.encode([thing], what="return value")
-        del thing
-        assert known() is None, "it waits for the garbage collector"
-    finally:
-        gc.enable()
 
 
 class Guarded(Exception):
