@@ -67,7 +67,7 @@ class Submissions:
 
     def take_starts(self, limit: int) -> list[Submission]:
         """Up to `limit` starts of runs that nothing queued after them speaks of. Who takes them ends or gives back each."""
-        self._taken = taken = list(islice(self._starts.values(), limit))
+        self._taken = taken = list(islice(self._starts.values(), limit)) if self._starts else []
         for submission in taken:
             del self._starts[submission.run_id]
         return taken
