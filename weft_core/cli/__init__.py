@@ -21,9 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = make_parser().parse_args(words)
         code: int = options.command(options, output)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         output.end_progress()
-        output.say("interrupted")
+        if output.json:
+            output.error(explain(interrupt))
+        else:
+            output.say("interrupted")
         return Exit.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has left; there is nobody to tell

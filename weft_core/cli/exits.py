@@ -78,6 +78,10 @@ def explain(error: BaseException) -> Explained:
             return Explained(exit=error.exit, code=error.code, message=_line(error), hint=error.hint)
         case RunEnded():
             return _ended(error)
+        case KeyboardInterrupt():
+            hint = "`weft resume` goes on with it"
+            message = "interrupted; whatever was running is stored"
+            return Explained(exit=Exit.INTERRUPTED, code="interrupted", message=message, hint=hint)
         case errors.WeftError():
             for cls, code, hint in _TABLE:
                 if isinstance(error, cls):
@@ -94,7 +98,7 @@ def _ended(error: RunEnded) -> Explained:
         damaged = getattr(cause, "problem", "") == errors.DecodeError.code
         return Explained(
             exit=Exit.PARKED,
-            code=getattr(cause, "code", "parked"),
+            code=getattr(cause, "problem", "") or getattr(cause, "code", "parked"),
             message=_line(cause),
             hint="restore the store from a backup; other runs are not affected"
             if damaged

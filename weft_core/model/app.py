@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 from weft_core.errors import DeclarationError, UnknownActivity, UnknownWorkflow
 from weft_core.model.durations import Duration, milliseconds
 from weft_core.model.retry import DEFAULT, Retry, check_retry
+from weft_core.model.unawaited import refuse_unawaited
 from weft_core.resume.values import Registry, ValueCodec
 
 if TYPE_CHECKING:
@@ -215,6 +216,7 @@ class App:
             from weft_core.resume import compile_unit  # the compiler comes with the first declaration
 
             unit = compile_unit(fn, name=key if name else None)
+            refuse_unawaited(unit, unit.function.__code__.co_varnames[0])
             workflow: Workflow[..., Any] = Workflow(
                 unit, name=key, version=version, timeout_ms=None if timeout is None else milliseconds(timeout)
             )
@@ -229,6 +231,7 @@ class App:
         from weft_core.resume import compile_unit
 
         unit = compile_unit(function)
+        refuse_unawaited(unit, "ctx")
         if unit.name in self.resumables:
             raise DeclarationError(f"{self.name!r} already has a resumable {unit.name!r}; rename one of them")
         resumable: Resumable[P, R] = Resumable(unit)

@@ -194,6 +194,9 @@ def test_a_parked_run_is_named_with_its_reason(stored: Shop) -> None:
     resumed = stored.weft("resume", stored.app, "waits")
     assert resumed.exit == Exit.PARKED
     assert "parked" in resumed.err
+    resumed = stored.weft("resume", stored.app, "waits", "--json")
+    assert resumed.exit == Exit.PARKED
+    assert resumed.json["error"]["code"] == "unknown_workflow"
 
 
 def test_no_store_is_said_and_none_is_made(shop: Shop) -> None:

@@ -193,10 +193,11 @@ def _until_waiting(shop: Shop, process: subprocess.Popen[str]) -> None:
         assert time.monotonic() < until
 
 
+@pytest.mark.parametrize("asked", [[], ["--json"]])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
-def test_an_interrupted_run_is_stored_and_goes_on_with_resume(shop: Shop, name: str) -> None:
+def test_an_interrupted_run_is_stored_and_goes_on_with_resume(shop: Shop, name: str, asked: list[str]) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "weft_core.cli", "run", shop.app, "approval", "--id", "a-1"],
+        [sys.executable, "-m", "weft_core.cli", "run", shop.app, "approval", "--id", "a-1", *asked],
         cwd=shop.folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -212,11 +213,18 @@ def test_an_interrupted_run_is_stored_and_goes_on_with_resume(shop: Shop, name: 
     finally:
         process.kill()
         process.wait()
-    assert out == ""
     if name == "SIGKILL":
         assert process.returncode == -signal.SIGKILL
+        assert out == ""
+    elif asked:
+        assert process.returncode == Exit.INTERRUPTED
+        told = json.loads(out)
+        assert told["exit"] == Exit.INTERRUPTED
+        assert told["error"]["code"] == "interrupted"
+        assert err == ""
     else:
         assert process.returncode == Exit.INTERRUPTED
+        assert out == ""
         assert f"weft resume {shop.app} a-1 --db sqlite:///weft.db" in err
         assert "Traceback" not in err
     assert shop.weft("runs", "signal", "a-1", "approve", '"yes"').exit == Exit.OK
