@@ -116,4 +116,18 @@ export async function checkStates(page, { csv, say, shot }) {
     return Math.abs(left(".brand") - left("#run"));
   });
   say(aligned < 1, "the header stands in line with the cards");
+
+  await page.evaluate(
+    () =>
+      new Promise((resolve, reject) => {
+        const request = indexedDB.deleteDatabase("import_airports");
+        request.onsuccess = resolve;
+        request.onerror = reject;
+      }),
+  );
+  await page.reload();
+  await page.waitForSelector("#intake-problem:not([hidden])");
+  const lost = await text(page, "#intake-problem");
+  say(lost.includes("is gone"), `a database that is gone is told: ${lost}`);
+  await shots("database-gone");
 }
