@@ -13,6 +13,8 @@ from pathlib import Path
 
 BLOCK = 32_768
 FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
+CUT = b"cut off by a kill "
+"""What the record holds that `cut` leaves."""
 _HEADER = struct.Struct("<IHB")
 
 
@@ -28,7 +30,7 @@ def cut(profile: Path) -> None:
             at = log.tell() % BLOCK
             length = min(5_000, BLOCK - at - _HEADER.size)
             assert length > 0, "this log ends where no record can begin"
-            log.write(_HEADER.pack(0, length, FULL) + bytes(length // 2))
+            log.write(_HEADER.pack(0, length, FULL) + (CUT * length)[: length // 2])
 
 
 def torn(log: bytes) -> bool:

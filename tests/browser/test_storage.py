@@ -27,7 +27,8 @@ def test_what_a_kill_leaves_in_the_log_costs_no_run(browser: Browser) -> None:
         if life == 1:  # as a kill does that comes when it was deleted and is not there again
             page.evaluate(DELETE, "weft:log")
         browser.kill()
-        assert not any(map(leveldb.torn, leveldb.logs(browser.profile))), "nothing was written behind a cut record"
+        logs = leveldb.logs(browser.profile)
+        assert not any(leveldb.CUT in log for log in logs), "what is written is not behind a cut record"
         leveldb.cut(browser.profile)
     page = browser.page()
     open_weft(page)
@@ -36,22 +37,28 @@ def test_what_a_kill_leaves_in_the_log_costs_no_run(browser: Browser) -> None:
         assert page.evaluate("(id) => it.run(id).result()", run) == "Hello, world!"
 
 
-def test_a_database_that_is_gone_is_told_once(browser: Browser) -> None:
-    def lost() -> bool:
+def test_a_database_that_is_gone_is_told_as_long_as_there_is_no_new_run(browser: Browser) -> None:
+    def lost(then: str = "") -> bool:
         page = browser.page()
         open_weft(page, engine=False, database="kept")
         found: bool = page.evaluate("it.storeLost")
-        page.evaluate("it.close()")
+        page.evaluate(f"(async () => {{ {then}; await it.close(); }})()")
         page.close()
         return found
 
+    note = "weft:store:kept"
     assert not lost(), "there was none"
     assert not lost()
     page = browser.page()
+    before = page.evaluate("(note) => localStorage.getItem(note)", note)
     page.evaluate(DELETE, "kept")
     assert lost()
     assert any("kept that was here is gone" in message for message in browser.messages)
-    assert not lost()
+    assert not lost(), "once"
+    page.evaluate("([note, before]) => localStorage.setItem(note, before)", [note, before])
+    assert lost("await it.start('greet', 'world')"), "a kill made the browser forget that it was told"
+    page.evaluate("([note, before]) => localStorage.setItem(note, before)", [note, before])
+    assert not lost(), "what is here is not what was lost"
 
 
 def test_a_page_that_may_keep_nothing_else_opens_as_well(browser: Browser) -> None:
@@ -61,6 +68,24 @@ def test_a_page_that_may_keep_nothing_else_opens_as_well(browser: Browser) -> No
     )
     open_weft(page, engine=False)
     assert page.evaluate("it.storeLost") is False
+
+
+def test_a_first_opening_without_room_says_so(browser: Browser) -> None:
+    page = browser.page()
+    session = browser.context.new_cdp_session(page)
+    session.send("Storage.overrideQuotaForOrigin", {"origin": browser.base, "quotaSize": 1_000})
+    page.wait_for_function("window.weft !== undefined")
+    assert page.evaluate("openWeft({ engine: false }).catch(({ code }) => code)") == "store_full"
+    session.send("Storage.overrideQuotaForOrigin", {"origin": browser.base})
+    open_weft(page, engine=False)
+    assert page.evaluate("it.count()") == 0
+
+
+def test_the_scratch_database_is_nobodys_store(browser: Browser) -> None:
+    page = browser.page()
+    page.wait_for_function("window.weft !== undefined")
+    said = page.evaluate("openWeft({ database: 'weft:log' }).catch(({ code, message }) => code + ': ' + message)")
+    assert said == "store: weft:log is no name for a database"
 
 
 def test_a_log_that_was_cut_and_written_on_is_recognised() -> None:

@@ -3,7 +3,10 @@
  * empty that without a word, and then an empty database looks like one that was never used.
  */
 
-/** Whether the store that was there is gone, with all its runs; told once. What is there now is remembered. */
+/**
+ * Whether the store that was there is gone, with all its runs. What is there now is remembered, but may be forgotten again by a
+ * kill within the next minute: so late does Chromium write.
+ */
 export function replaced(database: string, store: string): boolean {
   try {
     const key = `weft:store:${database}`;

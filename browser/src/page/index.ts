@@ -45,8 +45,9 @@ export class Weft {
    */
   readonly ready: Promise<void>;
   /**
-   * Whether the database that was here before is gone, with all its runs: deleted, or evicted by the browser. The page that
-   * opens first afterwards is told, and the console.
+   * Whether the database that was here before is gone, with all its runs: deleted, or evicted by the browser. A page that
+   * opens while there is no new run is told, and the console. What the page knows is in `localStorage`: where that went too,
+   * or was not written yet, it is false.
    */
   readonly storeLost: boolean;
   readonly #store: Store;
@@ -71,9 +72,9 @@ export class Weft {
   static async open(options: OpenOptions): Promise<Weft> {
     const { engine: wanted, ...told } = judged(options);
     const store = await openStore(told.database, { durability: told.durability });
-    const lost = replaced(told.database, store.drawn);
-    if (lost) console.warn(`Weft: the database ${told.database} that was here is gone, with its runs; this one is new`);
     const engine = new Engine(told);
+    const lost = replaced(told.database, store.drawn) && (await list(store, { limit: 1 })).length === 0;
+    if (lost) console.warn(`Weft: the database ${told.database} that was here is gone`);
     if (wanted) engine.start();
     return new Weft(store, engine, lost);
   }

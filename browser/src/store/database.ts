@@ -39,6 +39,7 @@ export function openDatabase(name: string, known: string | null): Promise<IDBDat
   return new Promise((resolve, reject) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let vanished = false;
+    let upgrade: IDBTransaction | null = null;
     let blocked = false;
     const fail = (error: unknown) => {
       clearTimeout(timer);
@@ -52,9 +53,10 @@ export function openDatabase(name: string, known: string | null): Promise<IDBDat
       return fail(error);
     }
     request.onupgradeneeded = () => {
+      upgrade = request.transaction;
       if (known !== null) {
         vanished = true;
-        request.transaction?.abort();
+        upgrade?.abort();
         return;
       }
       const made = request.result;
@@ -73,7 +75,7 @@ export function openDatabase(name: string, known: string | null): Promise<IDBDat
     };
     request.onerror = (event) => {
       event.preventDefault(); // Firefox reports it to the page otherwise
-      fail(vanished ? gone(name) : request.error);
+      fail(vanished ? gone(name) : (upgrade?.error ?? request.error)); // only the transaction tells of a full quota
     };
     request.onsuccess = () => {
       clearTimeout(timer);

@@ -7,7 +7,7 @@
  */
 
 /** An empty database that is there to be deleted. */
-const SCRATCH = "weft:log";
+export const SCRATCH = "weft:log";
 /** A kill between deletion and making it again leaves none to delete; and the first call may meet a damaged store. */
 const ATTEMPTS_MAX = 3;
 /** LevelDB leaves out the beginning of a new file when it falls together with another write: for so long there is none. */

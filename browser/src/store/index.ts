@@ -2,7 +2,7 @@
 
 import { gone, openDatabase, randomName } from "./database.js";
 import { ConnectionLost, describe, StoreError, StoreUnavailable } from "./errors.js";
-import { freshLog } from "./fresh_log.js";
+import { freshLog, SCRATCH } from "./fresh_log.js";
 import { Hints } from "./hints.js";
 import { Known } from "./known.js";
 import type { Ownership } from "./ownership.js";
@@ -39,6 +39,7 @@ export interface StoreOptions {
 
 /** Open the database, making it when it does not exist. Engines: `openOwnable`. */
 export async function openStore(name: string, options: StoreOptions = {}): Promise<IndexedDBStore> {
+  if (name === SCRATCH) throw new StoreError("store", `${SCRATCH} is no name for a database`);
   const store = new IndexedDBStore(name, options.durability ?? "strict", options.ownership);
   void freshLog(); // so that the first commit need not wait for it
   try {
@@ -135,8 +136,7 @@ export class IndexedDBStore implements OwnableStore {
 
   async acquire(options: { wait?: boolean } = {}): Promise<void> {
     this.#checkOpen();
-    if (!this.#ownership)
-      throw new StoreError("store", `the store ${this.name} was opened for a client, not an engine`);
+    if (!this.#ownership) throw new StoreError("store", `the store ${this.name} is a client's`);
     await this.#ownership.acquire(options.wait ?? false);
   }
 
