@@ -345,4 +345,9 @@ def find_activity(machine: Machine, activity: Any) -> Activity[..., Any]:
 def _map_target(machine: Machine, target: Any) -> str:
     if isinstance(target, Resumable):
         return f"unit:{target.name}"
+    if isinstance(getattr(target, "__func__", None) or getattr(target, "func", None), Resumable):
+        raise DeclarationError(
+            f"ctx.map takes a resumable function itself, not a method of an object or a partial ({target!r}): write "
+            "`ctx.all(*[f(ctx, x) for x in items])`, which takes limit=, too"
+        )
     return f"activity:{find_activity(machine, target).name}"

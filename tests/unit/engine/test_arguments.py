@@ -133,3 +133,28 @@ def test_an_activity_without_a_name_of_its_own_needs_one() -> None:
 async def test_run_sync_inside_of_a_loop_says_what_to_do() -> None:
     with pytest.raises(WeftError, match="open an engine instead"):
         run_sync(app, waiting, "x")
+
+
+class Shelf:
+    @app.resumable
+    async def item(self, ctx: Context, x: int) -> int:
+        await ctx.sleep(1)
+        return x
+
+
+@app.resumable
+async def plus(ctx: Context, x: int, k: int = 0) -> int:
+    return x + k
+
+
+@app.workflow
+async def mapped(ctx: Context, how: str) -> list[int]:
+    return await ctx.map({"method": Shelf().item, "partial": functools.partial(plus, k=5)}[how], [1, 2])
+
+
+@pytest.mark.parametrize("how", ["method", "partial"])
+async def test_a_map_over_a_bound_resumable_says_what_to_write_instead(how: str) -> None:
+    async with TestEngine(app) as engine:
+        run = await engine.start(mapped, how)
+        with pytest.raises(DeclarationError, match=re.escape("write `ctx.all(*[f(ctx, x) for x in items])`")):
+            await run.result()
