@@ -9,7 +9,7 @@ from typing import Any
 from weft_core.resume.operation import Operation
 from weft_core.resume.values import types as families
 from weft_core.resume.values.encode import LEAVES, NODES, Encoder, Handler, Node
-from weft_core.resume.values.refusal import ANYTHING_ELSE, Refusal, type_name
+from weft_core.resume.values.refusal import ANYTHING_ELSE, TO_THE_TOP, Refusal, type_name
 from weft_core.resume.values.registry import Registered, Registry
 
 
@@ -127,6 +127,8 @@ def refuse(x: object) -> Refusal:
     shown = type_name(kind)
     if kind.__module__ in ("builtins", "_io", "_thread", "types") and kind.__name__ in _REMEDIES:
         return Refusal(x, *_REMEDIES[kind.__name__])
+    if "<locals>" in kind.__qualname__:
+        return Refusal(x, f"its type {shown} is made inside a function", TO_THE_TOP)
     if isinstance(x, Operation):
         return Refusal(
             x,

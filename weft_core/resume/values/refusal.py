@@ -8,6 +8,7 @@ ANYTHING_ELSE = (
     "keep plain data (dicts, lists, numbers, text), a dataclass or another class of the app; make such an object anew "
     "after the await, or register the class with app.register(…, encode=…, decode=…)"
 )
+TO_THE_TOP = "move the class to the top of its module, or keep plain data instead"
 
 PARTS_SHOWN = 5
 """Parts of a long path that are shown at each end."""

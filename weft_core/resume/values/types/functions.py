@@ -27,7 +27,7 @@ from weft_core.errors import DecodeError, NotDurable
 from weft_core.resume.compiled import own_name
 from weft_core.resume.values.decode import FILLERS, MAKERS, RESOLVERS, Decoder, as_dict, as_list, as_str
 from weft_core.resume.values.encode import NODES, Encoder, Node
-from weft_core.resume.values.refusal import Refusal, type_name
+from weft_core.resume.values.refusal import TO_THE_TOP, Refusal, type_name
 from weft_core.resume.values.registry import Registry, has_unit
 from weft_core.resume.values.types.builtin import check_keys
 from weft_core.resume.values.types.imports import imported
@@ -90,7 +90,9 @@ def encode_reference(encoder: Encoder, x: Any) -> Node:
         raise Refusal(
             x,
             f"the class {type_name(x)} is not one of the app's",
-            "import it by name at the top of a module of the app, or app.register(…) it",
+            TO_THE_TOP
+            if "<locals>" in x.__qualname__
+            else "import it by name at the top of a module of the app, or app.register(…) it",
         )
     shown = x.__code__.co_qualname if isinstance(x, FunctionType) else getattr(x, "__qualname__", x)
     if "<locals>" in str(shown):
