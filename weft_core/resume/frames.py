@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft_core.errors import DecodeError, NotDurable
 from weft_core.resume.compiled import CELLS, POINT, STATE, UNITS, resolve, unit_of
+from weft_core.resume.habits import IN_ACTIVITY, instead_of
 from weft_core.resume.operation import LEAF, Operation
 
 if TYPE_CHECKING:
@@ -208,14 +209,15 @@ def _foreign(frames: Sequence[FrameImage], thing: Any) -> NotDurable:
 def _described(thing: Any) -> tuple[str, str]:
     """What something foreign is, and what to do about it."""
     code: CodeType | None = getattr(thing, "cr_code", None) or getattr(thing, "gi_code", None)
+    found = getattr(thing, "cr_frame", None) or getattr(thing, "gi_frame", None)
+    name = type(thing).__qualname__ if code is None else code.co_qualname
+    instead = instead_of(type(thing).__module__ if found is None else found.f_globals.get("__name__"), name)
+    if instead is not None:
+        future = name in ("FutureIter", "Future.__await__")
+        return "a future of asyncio" if future else f"'asyncio.{name.removesuffix('.__aexit__')}'", instead
     if code is None:
-        return (
-            f"{_article(type(thing).__qualname__)} object ({type(thing).__module__})",
-            "do it in an activity and await `ctx.run(activity, …)`",
-        )
-    name = f"{code.co_qualname!r} ({code.co_filename}:{code.co_firstlineno})"
-    if code.co_filename.replace("\\", "/").endswith("asyncio/tasks.py") and code.co_name == "sleep":
-        return "'asyncio.sleep'", "await `ctx.sleep(…)` instead, a durable timer, or wait in an activity"
+        return f"{_article(name)} object ({type(thing).__module__})", IN_ACTIVITY
+    name = f"{name!r} ({code.co_filename}:{code.co_firstlineno})"
     if isinstance(thing, GeneratorType):
         return f"an object whose __await__ is the generator {name}", "return `operation.__await__()` from it instead"
     return (

@@ -6,6 +6,7 @@ import sys
 from types import BuiltinFunctionType
 from typing import Any
 
+from weft_core.resume.habits import instead_of
 from weft_core.resume.operation import Operation
 from weft_core.resume.values import types as families
 from weft_core.resume.values.encode import LEAVES, NODES, Encoder, Handler, Node
@@ -152,4 +153,4 @@ def refuse(x: object) -> Refusal:
                 f"its type {shown} is a subclass of {base.__name__} that this app does not define",
                 f"convert it with {base.__name__}(…), or register the class with app.register(…, encode=…, decode=…)",
             )
-    return Refusal(x, f"its type is {shown}", ANYTHING_ELSE)
+    return Refusal(x, f"its type is {shown}", instead_of(kind.__module__, kind.__name__) or ANYTHING_ELSE)

@@ -12,6 +12,7 @@ from types import CellType
 from typing import TYPE_CHECKING, Any
 
 from weft_core.errors import DecodeError
+from weft_core.resume.habits import instead_of
 from weft_core.resume.values.chain import ChainWriter, frame_head
 from weft_core.resume.values.codec import ValueCodec
 from weft_core.resume.values.decode import Decoder, Node, as_dict, as_int, as_list, as_str, guarded, parse
@@ -248,7 +249,7 @@ def _shown(name: str, x: object) -> str:
 
 
 def _told(refusal: Refusal, name: str, x: object) -> Refusal:
-    if _is_manager(name, x) and not refusal.path:
+    if _is_manager(name, x) and not refusal.path and instead_of(type(x).__module__, "") is None:
         refusal.remedy = (
             "leave the `with` before the await, say with `try` what it does, or write a manager of the app's own whose "
             "attributes are plain data"
