@@ -23,6 +23,7 @@ from weft_core.errors import (
     LimitExceeded,
     RunClosed,
     RunNotFound,
+    UnknownWorkflow,
 )
 from weft_core.kernel.history import read_history
 from weft_core.kernel.records import InboxKind, InboxRow, RunRecord, Status, dump, parse, runs_activity
@@ -163,6 +164,7 @@ class Client:
 
     def __init__(self, store: Store, app: App | None = None) -> None:
         self.store = store
+        self._appless = app is None
         self.app = app or App("client")
         install(self.app)
 
@@ -301,6 +303,11 @@ class Client:
     def _workflow(self, workflow: Workflow[..., Any] | str) -> tuple[str, str]:
         if isinstance(workflow, str) and not self.app.workflows:
             return workflow, "1"  # a client without an app cannot know the names; an engine will
+        if self._appless and isinstance(workflow, Workflow):
+            raise UnknownWorkflow(
+                f"this client has no app that would know {workflow!r}: open it with one, `Client.open(url, app)`, or "
+                f"give its name, {workflow.name!r}"
+            )
         found = self.app.find_workflow(workflow)
         return found.name, found.version
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from weft_core import AlreadyExists, App, Client, Context, DeclarationError, DecodeError
+from weft_core import AlreadyExists, App, Client, Context, DeclarationError, DecodeError, UnknownWorkflow
 from weft_core.store.memory import MemoryStore
 from weft_core.store.port import Batch
 from weft_core.testing import TestEngine
@@ -143,3 +143,11 @@ async def test_a_damaged_record_says_whose_it_is_and_is_not_written_over(text: s
     (info,) = await client.list()
     assert info.status == "suspended" and info.problem is not None and info.problem["code"] == "decode"
     assert (await client.store.get(["run/w"]))["run/w"].value == text
+
+
+async def test_a_client_without_an_app_takes_a_workflow_by_its_name_only() -> None:
+    async with await Client.open(MemoryStore()) as client:
+        with pytest.raises(UnknownWorkflow, match=re.escape("`Client.open(url, app)`, or give its name, 'waiting'")):
+            await client.start(waiting)
+        run = await client.start("waiting")
+        assert await run.status() == "pending"
