@@ -119,10 +119,16 @@ def read_arguments(input_file: str | None, arguments: list[str]) -> list[Any]:
 def check_fits(workflow: Workflow[..., Any], arguments: list[Any]) -> None:
     """Refuse arguments that the workflow's signature does not take, before there is a run of them."""
     signature = inspect.signature(workflow.function)
+    keywords = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    if needed := [p.name for p in keywords if p.default is p.empty]:
+        raise UsageProblem(
+            f"workflow {workflow.name!r} takes {', '.join(needed)} by keyword only, and a command line gives no keywords",
+            hint="start it from Python with kwargs={…}, or give the parameter a default",
+        )
     try:
         signature.bind(None, *arguments)
     except TypeError as error:
-        own = [str(parameter) for parameter in list(signature.parameters.values())[1:]]
+        own = [str(parameter) for parameter in list(signature.parameters.values())[1:] if parameter not in keywords]
         raise UsageProblem(
             f"the arguments do not fit workflow {workflow.name!r}: {error}",
             hint=f"it takes {', '.join(own) or 'none'}; give each with --arg, or one with --input",

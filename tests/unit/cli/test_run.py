@@ -98,6 +98,8 @@ def test_a_run_that_fails_says_its_own_error_on_one_line(shop: Shop) -> None:
         (["run", "SHOP:app", "approval", "--id", "x" * 201], Exit.USAGE, "a run id must be a text of 1 to 200"),
         (["run", "SHOP:app", "approval", "--id", "名" * 134], Exit.USAGE, "the run id is too long for a key"),
         (["run", "contextless:app", "x"], Exit.APP, "workflow 'x' takes no Context: write `async def x(ctx: Context,"),
+        (["run", "keywords:app", "x", "--arg", "1"], Exit.USAGE, "workflow 'x' takes b by keyword only, and a command"),
+        (["run", "keywords:app", "y", "--arg", "1"], Exit.USAGE, "too many positional arguments (it takes none;"),
         (["resume", "SHOP:app"], Exit.NOT_FOUND, "there is no store at weft.db"),
         (["fly"], Exit.USAGE, "invalid choice: 'fly'"),
         (["run", "SHOP:app"], Exit.USAGE, "workflow"),
@@ -111,6 +113,10 @@ def test_what_is_wrong_is_said_on_one_line_with_a_hint(shop: Shop, words: list[s
     )
     (shop.folder / "contextless.py").write_text(
         "from weft_core import App\napp = App('c')\n@app.workflow\nasync def x():\n    pass\n"
+    )
+    (shop.folder / "keywords.py").write_text(
+        "from weft_core import App\napp = App('k')\n"
+        "@app.workflow\nasync def x(ctx, a, *, b, c=1):\n    pass\n@app.workflow\nasync def y(ctx, *, c=1):\n    pass\n"
     )
     said = shop.weft(*[word.replace("SHOP", shop.module) for word in words])
     assert said.exit == exit
