@@ -28,17 +28,19 @@ async def follow(runs: Sequence[RunHandle], output: Output) -> None:
         text = await _describe(runs)
         if output.live:
             output.progress(f"{_SPINNER[turn % len(_SPINNER)]} {time.monotonic() - began:5.1f}s  {text}")
-        elif text != last:
+        elif text and text != last:
             output.say(text)
         last, turn = text, turn + 1
         await asyncio.sleep(LIVE_INTERVAL_S if output.live else PLAIN_INTERVAL_S)
 
 
 async def _describe(runs: Sequence[RunHandle]) -> str:
+    closed = 0
+    for run in runs:
+        closed += (await run.info()).closed_at is not None
+    if runs and closed == len(runs):
+        return ""  # how they ended is told by whoever waits for them
     if len(runs) > RUNS_SHOWN_MAX:
-        closed = 0
-        for run in runs:
-            closed += (await run.info()).closed_at is not None
         return f"{len(runs) - closed} of {len(runs)} runs open"
     return " | ".join([await describe(run) for run in runs]) or "nothing to do"
 

@@ -55,7 +55,8 @@ class Parking:
 
     async def park(self, run_id: str, error: WeftError) -> None:
         """Write the reason into the run's record, if that can be read. Raises `StoreOwned` when fenced."""
-        log.error("run %s is parked: %s", run_id, error)
+        if str(self.problems.get(run_id)) != str(error):  # tried again in vain, it is no news
+            log.error("run %s is parked: %s", run_id, error)
         self.problems[run_id] = error
         run_key, ready_key = keys.run(run_id), keys.ready(run_id)
         rows = await self.store.get([run_key, ready_key])

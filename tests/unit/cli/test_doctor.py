@@ -175,7 +175,7 @@ def test_a_file_that_is_no_store_is_an_error(shop: Shop) -> None:
     assert levels(said.json)["store"] == "error"
 
 
-def test_a_parked_run_is_named_with_its_reason(stored: Shop) -> None:
+def test_a_parked_run_is_named_with_its_reason(stored: Shop, caplog: pytest.LogCaptureFixture) -> None:
     edit(stored, lambda text: text[: text.rindex("@app.workflow")])
 
     async def park() -> None:
@@ -193,12 +193,14 @@ def test_a_parked_run_is_named_with_its_reason(stored: Shop) -> None:
     assert "unknown_workflow" in listed
     resumed = stored.weft("resume", stored.app, "waits")
     assert resumed.exit == Exit.PARKED
-    assert "parked" in resumed.err
+    assert resumed.err.count("parked") == 1
+    assert len([record for record in caplog.records if "is parked" in record.getMessage()]) == 1
     resumed = stored.weft("resume", stored.app, "waits", "--json")
     assert resumed.exit == Exit.PARKED
     assert resumed.json["error"]["code"] == "unknown_workflow"
 
 
+    caplog.clear()
 def test_no_store_is_said_and_none_is_made(shop: Shop) -> None:
     said = shop.weft("doctor")
     assert said.exit == Exit.NOT_FOUND

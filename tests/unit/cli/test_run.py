@@ -251,6 +251,12 @@ def test_resume_takes_every_open_run(shop: Shop) -> None:
     assert shop.weft("resume", shop.app).exit == Exit.OK
 
 
+def test_how_a_run_ended_is_said_once(shop: Shop) -> None:
+    shop.weft("run", shop.app, "checkout", "--arg", '{"cents": 5}', "--id", "o-1")
+    said = shop.weft("resume", shop.app, "o-1")
+    assert said.err == "o-1 completed\n"
+
+
 def test_resume_of_a_run_that_is_not_there(shop: Shop) -> None:
     shop.weft("run", shop.app, "checkout", "--arg", '{"cents": 5}')
     said = shop.weft("resume", shop.app, "nobody")
