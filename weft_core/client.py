@@ -110,14 +110,14 @@ class RunHandle:
     async def status(self) -> Status:
         """The run's status now. `waiting`: nothing but time or the outside can move it."""
         record = await self._client._record(self.id)
-        return await self._client._status(record)
+        return await shown_status(self._client.store, record)
 
     async def info(self) -> weft_core.RunInfo:
         """What `list` shows of the run."""
         from weft_core.inspection import RunInfo
 
         record = await self._client._record(self.id)
-        return RunInfo.of(record, await self._client._status(record))
+        return RunInfo.of(record, await shown_status(self._client.store, record))
 
     async def state(self) -> dict[str, Any]:
         """The run's public state (`ctx.state`) as of its last commit.
@@ -278,7 +278,7 @@ class Client:
                 continue
             if not record.id.startswith(id_prefix):
                 continue
-            shown = await self._status(record)
+            shown = await shown_status(self.store, record)
             if wanted is not None and shown not in wanted:
                 continue
             found.append(RunInfo.of(record, shown))
@@ -341,12 +341,6 @@ class Client:
 
     async def _scan_all(self, prefix: str) -> Sequence[Row]:
         return await scan_all(self.store, prefix)
-
-    async def _status(self, record: RunRecord) -> Status:
-        if record.status != "running":
-            return record.status
-        rows = await self._scan_all(keys.fibers(record.id))
-        return "running" if any(runs_activity(row.value) for row in rows) else "waiting"
 
     async def _send(
         self, run_id: str, kind: InboxKind, *, name: str = "", payload: str = "null", id: str | None = None
@@ -418,6 +412,14 @@ def _read(row: Row, run_id: str) -> RunRecord:
             f"the record of run {run_id!r} is damaged: {error}. Nothing can be done with this run until its row "
             f"{row.key!r} is restored from a backup of the store; other runs are not affected"
         ) from error
+
+
+async def shown_status(store: Store, record: RunRecord) -> Status:
+    """A run's status as people are told it: its record does not say whether a running one waits."""
+    if record.status != "running":
+        return record.status
+    rows = await scan_all(store, keys.fibers(record.id))
+    return "running" if any(runs_activity(row.value) for row in rows) else "waiting"
 
 
 async def scan_all(store: Store, prefix: str) -> list[Row]:

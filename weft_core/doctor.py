@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from weft_core.client import scan_all
+from weft_core.client import scan_all, shown_status
 from weft_core.errors import DecodeError, StoreOwned
 from weft_core.kernel.fibers import ROOT
 from weft_core.kernel.records import RunRecord, parse
@@ -40,7 +40,7 @@ async def examine(store: Store, app: App | None) -> list[Finding]:
     findings = [*await _store(store), await _owner(store)]
     records, damaged = await _records(store)
     findings += damaged
-    findings.append(_counts(records))
+    findings.append(await _counts(store, records))
     findings += _parked(records)
     findings += await _lost(store, records)
     if app is not None:
@@ -95,10 +95,11 @@ async def _records(store: Store) -> tuple[list[RunRecord], list[Finding]]:
     return records, findings
 
 
-def _counts(records: list[RunRecord]) -> Finding:
+async def _counts(store: Store, records: list[RunRecord]) -> Finding:
     counts: dict[str, int] = {}
     for record in records:
-        counts[record.status] = counts.get(record.status, 0) + 1
+        status = await shown_status(store, record)
+        counts[status] = counts.get(status, 0) + 1
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none"
     return Finding(level="ok", topic="runs", message=f"{_count(len(records), 'run')}: {told}" if records else "no runs")
 

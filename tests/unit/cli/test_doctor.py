@@ -63,6 +63,8 @@ def test_a_healthy_store_and_app(stored: Shop) -> None:
     text = stored.weft("doctor", stored.app).out
     assert "1 open run can go on in the code of this app" in text
     assert "no engine is running on it" in text
+    assert "1 run: 1 waiting" in text
+    assert "waiting" in stored.weft("runs", "list").out
 
 
 def test_it_changes_nothing(stored: Shop) -> None:
