@@ -13,13 +13,23 @@ from weft_core.cli.output import Output
 from weft_core.client import Client
 from weft_core.doctor import Finding, examine
 from weft_core.errors import WeftError
+from weft_core.model.app import App
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
 
 
 def doctor_command(options: argparse.Namespace, output: Output) -> int:
     """`weft doctor [APP]`."""
-    findings = asyncio.run(_examine(options))
+    about = f"python {platform.python_version()} on {platform.system()}, sqlite {sqlite3.sqlite_version}"
+    findings = [Finding(level="ok", topic="python", message=about)]
+    app = None
+    if options.app is not None:
+        try:
+            app = load_app(options.app)  # before there is a loop: a module may run one of its own
+        except (WeftError, UsageProblem) as error:
+            findings.append(_failed("app", error))
+    check_store_exists(options.db)
+    findings += asyncio.run(_examine(options.db, app))
     worst = any(finding.level == "error" for finding in findings)
     if output.json:
         output.document(
@@ -38,23 +48,13 @@ def doctor_command(options: argparse.Namespace, output: Output) -> int:
     return Exit.UNHEALTHY if worst else Exit.OK
 
 
-async def _examine(options: argparse.Namespace) -> list[Finding]:
-    about = f"python {platform.python_version()} on {platform.system()}, sqlite {sqlite3.sqlite_version}"
-    findings = [Finding(level="ok", topic="python", message=about)]
-    app = None
-    if options.app is not None:
-        try:
-            app = load_app(options.app)
-        except (WeftError, UsageProblem) as error:
-            findings.append(_failed("app", error))
-    check_store_exists(options.db)
+async def _examine(url: str, app: App | None) -> list[Finding]:
     try:
-        client = await Client.open(options.db, app)
+        client = await Client.open(url, app)
         async with client:
-            findings += await examine(client.store, app)
+            return await examine(client.store, app)
     except WeftError as error:
-        findings.append(_failed("store", error))
-    return findings
+        return [_failed("store", error)]
 
 
 def _failed(topic: str, error: Exception) -> Finding:

@@ -113,6 +113,12 @@ def test_an_app_that_does_not_compile_is_an_error_and_the_store_is_looked_at_all
     assert levels(said.json)["store"] == "ok"
 
 
+def test_an_app_whose_module_runs_a_loop_of_its_own_is_loaded(stored: Shop) -> None:
+    edit(stored, lambda text: text + "\n\nasync def main(): ...\n\nimport asyncio\nasyncio.run(main())\n")
+    said = stored.weft("doctor", stored.app, "--json")
+    assert (said.exit, levels(said.json)["app"]) == (Exit.OK, "ok")
+
+
 def test_a_damaged_record_is_named_and_others_are_looked_at(stored: Shop) -> None:
     damage("UPDATE kv SET value = '{' WHERE key = 'run/waits'")
     said = stored.weft("doctor", stored.app, "--json")
@@ -193,6 +199,7 @@ def test_a_parked_run_is_named_with_its_reason(stored: Shop, caplog: pytest.LogC
     assert levels(said.json)["parked"] == "error"
     listed = stored.weft("runs", "list").out
     assert "unknown_workflow" in listed
+    caplog.clear()
     resumed = stored.weft("resume", stored.app, "waits")
     assert resumed.exit == Exit.PARKED
     assert resumed.err.count("parked") == 1
@@ -202,7 +209,6 @@ def test_a_parked_run_is_named_with_its_reason(stored: Shop, caplog: pytest.LogC
     assert resumed.json["error"]["code"] == "unknown_workflow"
 
 
-    caplog.clear()
 def test_no_store_is_said_and_none_is_made(shop: Shop) -> None:
     said = shop.weft("doctor")
     assert said.exit == Exit.NOT_FOUND
