@@ -204,7 +204,7 @@ async def _code(store: Store, app: App, records: list[RunRecord]) -> list[Findin
                     level="warning",
                     topic="code",
                     message=f"{record.id!r} waits in an earlier version of {', '.join(sorted(changed))}",
-                    hint="it finishes on the version it started with, whose source is in the store",
+                    hint="a function that waits finishes as it was when it began; what it calls is as it is now",
                 )
             )
         else:

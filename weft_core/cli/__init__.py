@@ -9,6 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+IDLE_THREAD_S = 0.1
+"""How long a thread that does nothing may take to end."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives its exit code (see `weft_core.cli.exits`)."""
@@ -27,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             output.error(explain(interrupt))
         else:
             output.say("interrupted")
+        _leave_threads(Exit.INTERRUPTED)
         return Exit.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has left; there is nobody to tell
@@ -41,3 +45,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.error(explained)
         return explained.exit
     return code
+
+
+def _leave_threads(code: int) -> None:
+    """End the process when activities are at work in threads: Python would wait for them, and nobody hears of them any more.
+
+    The store is free by now; whoever goes on with their runs makes the same attempts.
+    """
+    import os
+    import threading
+
+    from weft_core.engine.host import THREAD_NAMES
+
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith(THREAD_NAMES)]
+    for thread in threads:
+        thread.join(IDLE_THREAD_S)
+    if any(thread.is_alive() for thread in threads):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)

@@ -161,6 +161,8 @@ class Attempt:
             # Nobody aborted it: the activity raised this itself, which is a failure like any other.
             self._failed(RuntimeError(f"the activity was cancelled from inside: {error}"))
         except BaseException as error:
+            if type(error) is TypeError and _called_wrongly(error):
+                error.non_retryable = True  # type: ignore[attr-defined]
             self._failed(error)
         else:
             self._report(True, text, None if text is not None else result)
@@ -273,6 +275,14 @@ class Attempt:
             if cancel is not None:
                 cancel()
         self._timer = self._beat_timer = None
+
+
+def _called_wrongly(error: TypeError) -> bool:
+    """Whether the function did not even begin: its parameters are others than what it was given."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and last.tb_frame.f_globals is globals()
 
 
 class Activities:

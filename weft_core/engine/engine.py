@@ -134,6 +134,7 @@ class Engine(Client):
             self._open = False
             await self.store.release()
             await self.store.close()
+            self.host.close()
 
     async def _halt(self, *, finish: bool = False) -> None:
         pump, task = self._pump, self._task

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 THREADS_MAX = 64
 """Plain (not `async`) activities at work at the same time in one engine; more wait for a thread."""
+THREAD_NAMES = "weft-activity"
+"""What the names of those threads begin with."""
 TIMER_SPAN_MAX_MS = 30_000
 """The longest time a platform timer is trusted for: clocks jump, machines sleep, browsers throttle."""
 
@@ -51,6 +53,12 @@ class Host:
             from concurrent.futures import ThreadPoolExecutor
 
             # Of its own: activities that hang must not stop what else the program does in threads.
-            self._executor = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="weft-activity")
+            self._executor = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix=THREAD_NAMES)
         context = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(self._executor, context.run, function)
+
+    def close(self) -> None:
+        """Let go of the threads; those at work end with what they do."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=False)
+            self._executor = None

@@ -20,7 +20,7 @@ from weft_core.kernel.operations import (
     WaitForSignal,
 )
 from weft_core.model.app import Activity, Resumable
-from weft_core.model.durations import Duration, instant_ms, milliseconds, to_datetime
+from weft_core.model.durations import Duration, instant_ms, left_ms, milliseconds, to_datetime
 from weft_core.model.retry import Retry, check_retry
 from weft_core.resume import Operation, drop, unit_of
 
@@ -66,18 +66,25 @@ class Log:
         self._machine = machine
 
     def debug(self, message: str, *args: object) -> None:
-        self._machine.log("debug", message % args if args else message)
+        self._machine.log("debug", _text(message, args))
 
     def info(self, message: str, *args: object) -> None:
-        self._machine.log("info", message % args if args else message)
+        self._machine.log("info", _text(message, args))
 
     def warning(self, message: str, *args: object) -> None:
-        self._machine.log("warning", message % args if args else message)
+        self._machine.log("warning", _text(message, args))
 
     def error(self, message: str, *args: object) -> None:
-        self._machine.log("error", message % args if args else message)
+        self._machine.log("error", _text(message, args))
 
     __call__ = info
+
+
+def _text(message: str, args: tuple[object, ...]) -> str:
+    try:
+        return message % args if args else message
+    except Exception:  # a line that does not fit its arguments ends no run
+        return f"{message} {args!r}"
 
 
 class Task(Operation[Any]):
@@ -231,8 +238,11 @@ class Context:
         return RunActivity(found, args, Options(kwargs, retry, limit, total, key))
 
     def sleep(self, duration: Duration) -> Operation[None]:
-        """Wait for a duration; it may be months. Never early, also when everything was off when it fell due."""
-        return Sleep(duration_ms=milliseconds(duration))
+        """Wait for a duration; it may be months. Never early, also when everything was off when it fell due.
+
+        One that is below zero, such as `deadline - ctx.now()`, is over.
+        """
+        return Sleep(duration_ms=left_ms(duration))
 
     def sleep_until(self, instant: datetime) -> Operation[None]:
         """Wait until an instant (an aware `datetime`). One that has passed goes on at once."""
@@ -256,7 +266,7 @@ class Context:
         """Run branches side by side; their results in order. The first error cancels the rest and is raised.
 
         A branch is an operation, the call of a resumable function, or a `Task`. Each is retried and checkpointed on
-        its own. At most `limit` are under way at once (default: all).
+        its own. At most `limit` are under way at once (default: all). What a branch is given is copied: give results back.
         """
         return Branches("all", _branches(branches), _limit(limit))
 
@@ -277,7 +287,8 @@ class Context:
     def map(self, target: Any, items: Iterable[Any], *, limit: int | None = None) -> Operation[list[Any]]:
         """Apply an activity or a resumable function to each item; results in order, at most `limit` at a time.
 
-        A resumable function is called as `function(ctx, item)`. The first error cancels the rest and is raised.
+        A resumable function is called as `function(ctx, item)`. The first error cancels the rest and is raised. Items are
+        copied.
         """
         listed = list(items)
         if len(listed) > BRANCHES_MAX:
@@ -289,12 +300,18 @@ class Context:
         return wanted
 
     def start(self, branch: Any) -> Task:
-        """Start a branch in the background. It begins at the next `await`, and is cancelled when the run ends first."""
+        """Start a branch in the background. It begins at the next `await`, and is cancelled when the run ends first.
+
+        What it is given is copied.
+        """
         return cast(Task, tasks_of().start(self._machine, branch))
 
     def timeout(self, duration: Duration) -> Timeout:
-        """`async with ctx.timeout("5m"):` — raises `TimeoutError` inside the block when the time is over."""
-        return Timeout(milliseconds(duration))
+        """`async with ctx.timeout("5m"):` — raises `TimeoutError` inside the block when the time is over.
+
+        One of zero or less, such as `deadline - ctx.now()`, is over at the first wait inside.
+        """
+        return Timeout(left_ms(duration))
 
 
 def _branches(branches: tuple[Any, ...]) -> tuple[Any, ...]:

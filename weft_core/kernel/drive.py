@@ -276,7 +276,12 @@ def _enter_timeout(machine: Machine, fiber: Fiber, operation: EnterTimeout) -> A
     if scope.id:
         raise CheckpointError("a ctx.timeout(…) can be entered once; make a new one for each `async with`")
     scope.id = f"{fiber.id}!{fiber.next_number()}"
-    fiber.scopes = [*fiber.scopes, Scope(id=scope.id, due=machine.now + scope.duration_ms)]
+    limit = Scope(id=scope.id, due=machine.now + scope.duration_ms)
+    fiber.scopes = [*fiber.scopes, limit]
+    if not scope.duration_ms:  # it is over before anything can wait in it: the first wait is cancelled, as asyncio's is
+        limit.expired = True
+        machine.note("timeout", name=scope.id, fiber=fiber.id)
+        machine.own("interrupt_next").setdefault(fiber.id, Interrupt(reason="ctx.timeout is over", scope=scope.id))
     return scope
 
 
@@ -284,6 +289,9 @@ def _exit_timeout(machine: Machine, fiber: Fiber, operation: ExitTimeout) -> Bas
     scope_id = operation.scope.id
     left = next((scope for scope in fiber.scopes if scope.id == scope_id), None)
     fiber.scopes = [scope for scope in fiber.scopes if scope.id != scope_id]
+    pending = machine.interrupt_next.get(fiber.id)
+    if pending is not None and pending.scope == scope_id:
+        del machine.interrupt_next[fiber.id]  # nothing has waited in it
     error = operation.error
     if left is not None and left.expired and isinstance(error, Cancelled) and error.scope == scope_id:
         if left.further is not None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from inspect import CO_VARARGS, iscoroutinefunction
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from weft_core.errors import DeclarationError, UnknownActivity, UnknownWorkflow
+from weft_core.errors import DeclarationError, NotDurable, UnknownActivity, UnknownWorkflow
 from weft_core.model.durations import Duration, milliseconds
 from weft_core.model.retry import DEFAULT, Retry, check_retry
 from weft_core.model.unawaited import refuse_unawaited
+from weft_core.resume.compiled import unit_of
 from weft_core.resume.values import Registry, ValueCodec
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ NAME_LENGTH_MAX = 200
 
 
 class Activity(Generic[P, R]):
-    """A declared side effect. Calling it runs the plain function, as tests do; workflows use `ctx.run`."""
+    """A declared side effect. Calling it runs the plain function, as tests do; a workflow that does so gets `NotDurable`."""
 
     def __init__(
         self,
@@ -53,6 +55,11 @@ class Activity(Generic[P, R]):
         self.__wrapped__ = function
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        caller = unit_of(sys._getframe(1).f_code)
+        if caller is not None:  # its effect would be neither retried nor kept, and made again after a crash
+            raise NotDurable(
+                f"{caller.name!r} calls the activity {self.name!r} by itself: write `await ctx.run({self.__name__}, …)`"
+            )
         return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:

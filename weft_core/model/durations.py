@@ -46,6 +46,13 @@ def milliseconds(duration: Duration) -> int:
     return value
 
 
+def left_ms(duration: Duration) -> int:
+    """The same for what may be over: nothing for a number or a `timedelta` below zero."""
+    if isinstance(duration, timedelta):
+        return 0 if duration < timedelta() else milliseconds(duration)
+    return 0 if isinstance(duration, (int, float)) and duration < 0 else milliseconds(duration)
+
+
 def _parse(text: str) -> int:
     position, total = 0, 0.0
     stripped = text.strip()

@@ -238,6 +238,49 @@ def test_an_interrupted_run_is_stored_and_goes_on_with_resume(shop: Shop, name: 
     assert said.json == {"id": "a-1", "status": "completed", "result": "yes after Monday"}
 
 
+BLOCKED = """
+
+import time
+from pathlib import Path
+
+
+@app.activity
+def blocks() -> None:
+    Path("begun").touch()
+    time.sleep(86_400)
+
+
+@app.workflow
+async def blocked(ctx: Context) -> None:
+    await ctx.run(blocks)
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_waits_for_no_activity_in_a_thread(shop: Shop, name: str) -> None:
+    shop.path.write_text(shop.path.read_text() + BLOCKED)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "weft_core.cli", "run", shop.app, "blocked", "--id", "b-1"],
+        cwd=shop.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        until = time.monotonic() + SECONDS_MAX
+        while not (shop.folder / "begun").exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < until
+        process.send_signal(getattr(signal, name))
+        _, err = process.communicate(timeout=SECONDS_MAX)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == Exit.INTERRUPTED
+    assert "interrupted" in err and "Traceback" not in err
+
+
 def test_resume_takes_every_open_run(shop: Shop) -> None:
     async def start() -> None:
         async with await Client.open("sqlite:///weft.db") as client:

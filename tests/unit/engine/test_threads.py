@@ -92,3 +92,14 @@ async def test_waiting_in_vain_leaves_nothing_behind() -> None:
         await _until(inside)
         free.set()
         await run.result()
+
+
+async def test_threads_that_do_nothing_end_with_the_engine() -> None:
+    app, free, _ = held()
+    free.set()
+    async with TestEngine(app) as engine:
+        run = await engine.start("run", "holds")
+        name = await run.result()
+        thread = next(thread for thread in threading.enumerate() if thread.name == name)
+    await asyncio.get_running_loop().run_in_executor(None, thread.join, LONG_S)
+    assert not thread.is_alive()
