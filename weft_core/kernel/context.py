@@ -354,9 +354,10 @@ def find_activity(machine: Machine, activity: Any) -> Activity[..., Any]:
         return machine.find_activity(activity.name)
     if isinstance(activity, str):
         return machine.find_activity(activity)
-    raise UnknownActivity(
-        f"{activity!r} is not an activity: decorate the function with @app.activity and pass it, or its name"
-    )
+    remedy = "decorate the function with @app.activity and pass it, or its name"
+    if isinstance(activity, Resumable):
+        remedy = f"await it by itself, `await {activity.__name__}(ctx, …)`"
+    raise UnknownActivity(f"{activity!r} is not an activity: {remedy}")
 
 
 def _map_target(machine: Machine, target: Any) -> str:

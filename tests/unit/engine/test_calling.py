@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from weft_core import App, Context, NotDurable, Retry
+from weft_core import App, Context, NotDurable, Retry, UnknownActivity
 from weft_core.testing import TestEngine
 
 app = App("calling")
@@ -47,6 +47,15 @@ async def calls_it(ctx: Context, cents: int) -> str:
 @app.workflow
 async def runs_it(ctx: Context, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return await ctx.run(name, *args, **kwargs)
+
+
+@app.resumable
+async def helper(ctx: Context) -> None: ...
+
+
+@app.workflow
+async def runs_a_helper(ctx: Context) -> Any:
+    return await ctx.run(helper)  # type: ignore[arg-type]
 
 
 @app.workflow
@@ -111,3 +120,10 @@ async def test_a_log_line_that_does_not_fit_its_arguments_ends_no_run() -> None:
         assert await run.result() == "paid"
         said = [entry["message"] for entry in await run.history() if entry["kind"] == "log"]
     assert said == ["%d of %s ('x', 1)", "100% (1,)", "fine"]
+
+
+async def test_a_helper_that_is_run_like_an_activity_is_to_be_awaited() -> None:
+    async with TestEngine(app) as engine:
+        run = await engine.start(runs_a_helper)
+        with pytest.raises(UnknownActivity, match=r"await it by itself, `await helper\(ctx, …\)`"):
+            await run.result()
