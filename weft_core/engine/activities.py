@@ -162,7 +162,7 @@ class Attempt:
             self._failed(RuntimeError(f"the activity was cancelled from inside: {error}"))
         except BaseException as error:
             if type(error) is TypeError and _called_wrongly(error):
-                error.non_retryable = True  # type: ignore[attr-defined]
+                error.non_retryable = True  # type: ignore[attr-defined]  # trying again makes it no better
             self._failed(error)
         else:
             self._report(True, text, None if text is not None else result)

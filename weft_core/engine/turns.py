@@ -108,8 +108,7 @@ class Turns:
         """Commit all turns together; the commit's number. Raises `StoreOwned` when the engine has been replaced."""
         for _ in range(CONFLICT_RETRIES_MAX):
             try:
-                batch = self.batch
-                return await self._commit(batch) if batch.put or batch else 0
+                return await self._commit(self.batch) if self.batch else 0
             except Conflict as conflict:
                 if conflict.key == keys.OWNER:
                     raise fenced() from conflict

@@ -20,10 +20,13 @@ def refuse_unawaited(unit: Unit, context: str) -> None:
         return  # most of the time, and a second tree takes time
     import ast
 
+    from weft_core.resume.compiler.names import arguments
     from weft_core.resume.compiler.source import Source, parse
 
-    source = Source(text=unit.source, filename=unit.filename, first_line=unit.first_line)
-    for node in ast.walk(parse(source)):
+    tree = parse(Source(text=unit.source, filename=unit.filename, first_line=unit.first_line))
+    if context not in [arg.arg for arg in arguments(tree.args)]:
+        return  # a variable of that name is something else, such as one of `contextvars`
+    for node in ast.walk(tree):
         call = node.value if isinstance(node, ast.Expr) else None
         if (
             isinstance(call, ast.Call)

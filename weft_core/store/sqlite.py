@@ -149,7 +149,7 @@ class SqliteStore:
 
     async def commit(self, batch: Batch) -> int:
         self._check_open()
-        attempts, writes = 0, bool(batch.put or batch)
+        attempts, writes = 0, bool(batch)
         while True:
             try:
                 self._execute("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -99,6 +99,8 @@ async def test_arguments_that_an_activity_does_not_take_are_an_error_at_once(
     made.clear()
     async with TestEngine(app) as engine:
         run = await engine.start(runs_it, name, args, kwargs)
+        await engine.advance("1m")
+        assert await run.status() == "failed", "it is not tried again"
         with pytest.raises(TypeError, match=rf"{name}\(\) (missing|takes|got)"):
             await run.result()
         assert [entry["kind"] for entry in await run.history()] == ["started", "activity_failed", "failed"]

@@ -53,6 +53,10 @@ def test_what_is_used_in_any_way_is_left_alone(body: str) -> None:
     App("a").workflow(define(body))
 
 
+def test_a_variable_of_that_name_is_something_else() -> None:
+    App("a").resumable(define("import contextvars\nctx = contextvars.copy_context()\nctx.run(print)", "c"))
+
+
 def test_every_operation_of_the_context_is_known() -> None:
     giving = {
         name
