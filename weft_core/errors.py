@@ -89,6 +89,12 @@ class CheckpointError(WeftError):
         self.filename = filename
         self.line = line
 
+    def locate(self, filename: str, line: int) -> None:
+        """Tell where it was, unless that is told already."""
+        if self.line is None:
+            self.filename, self.line = filename, line
+            self.args = (str(self).replace(" cannot be stored: ", f" cannot be stored ({filename}:{line}): ", 1),)
+
 
 class NotDurable(CheckpointError):
     """Something was awaited in a workflow that Weft cannot make durable (`asyncio.sleep`, a future, …)."""

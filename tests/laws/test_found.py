@@ -415,6 +415,61 @@ FOUND = {
                 await f0()
                 return {c0 async for c0 in UnitTurns(3, 2)}
         """,
+    "annotations in the body of a class are evaluated": """
+        @unit
+        async def main(*args, **kw):
+            number, text, kinds = int, str, ("a", "b")
+            await op(1)
+
+            class Row:
+                x: number
+                y: text = "y"
+
+                class Inside:
+                    z: kinds[0]
+
+            def made():
+                class Late:
+                    x: number
+                return Late
+
+            show(3, Row.__annotations__, Row.Inside.__annotations__, made().__annotations__)
+        """,
+    "a method called after an await in its arguments stands in the line of its name": """
+        @unit
+        async def main(*args, **kw):
+            return (
+                [5]
+                .copy()
+                .index(await op(1), 5)
+            )
+        """,
+    "a method called with expanded arguments does not": """
+        @unit
+        async def main(*args, **kw):
+            return (
+                "text"
+                .upper()
+                .join(*[await op(1)], **{"no": 2})
+            )
+        """,
+    "an asynchronous iterator is asked in the line of the loop": """
+        class Ends:
+            def __aiter__(self):
+                return self
+
+            def __anext__(self):
+                raise Problem(1)
+
+        @unit
+        async def main(*args, **kw):
+            async for (
+                x
+            ) in (
+                Ends()
+            ):
+                await op(2)
+        """,
 }
 
 if sys.version_info >= (3, 12):
@@ -426,6 +481,55 @@ if sys.version_info >= (3, 12):
 
             await op(1)
             show(2, first([3]), first.__qualname__)
+        """
+    FOUND["an asynchronous iterator is asked in the line of the comprehension"] = """
+        class Ends:
+            def __aiter__(self):
+                return self
+
+            def __anext__(self):
+                raise Problem(1)
+
+        @unit
+        async def main(*args, **kw):
+            return [
+                await op(5)
+                async for x in
+                Ends()
+            ]
+        """
+    FOUND["what a comprehension adds is hashed in the line of the element"] = """
+        @unit
+        async def main(*args, **kw):
+            try:
+                return {
+                    x
+                    :
+                    await op(5)
+                    for x in (1, [])
+                }
+            except TypeError:
+                return {
+                    0
+                    or
+                    [await op(2)]
+                    for x in (1, 2)
+                }
+        """
+    FOUND["bounds of type parameters and values of type aliases are evaluated when somebody asks"] = """
+        @unit
+        async def main(*args, **kw):
+            number, text, items = int, str, list
+            await op(1)
+
+            def function[T: number](item: T) -> T:
+                return item
+
+            class Row[T: (number, text)]:
+                pass
+
+            type Numbers = items[number]
+            show(3, Numbers.__value__, function.__type_params__[0].__bound__, Row.__type_params__[0].__constraints__, function(1))
         """
 
 

@@ -130,7 +130,7 @@ async def test_a_cancelled_error_of_a_branch_of_its_own_stays_one(make: Harness)
     "how text",
     ("with", "the context manager of a `with` cannot be stored"),
     ("operation", "an operation .RunActivity., which cannot be kept over an await"),
-    ("task", "return value cannot be stored: it is a Task"),
+    ("task", r"return value cannot be stored \(.*:\d+\): it is a Task"),
 )
 async def test_what_is_refused_is_named_as_people_know_it(make: Harness, how: str, text: str) -> None:
     app, released = errors()

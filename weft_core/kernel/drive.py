@@ -17,7 +17,7 @@ from weft_core.kernel.context import Outcome
 from weft_core.kernel.fibers import NO_VALUES, Fiber, Scope
 from weft_core.kernel.operations import EnterTimeout, ExitTimeout, Join, RunActivity
 from weft_core.kernel.waits import ActivityWait, Interrupt, Wait
-from weft_core.resume import Operation, capture, restore
+from weft_core.resume import Operation, capture, located, restore
 from weft_core.resume.values import FiberEncoder
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def go_on(
             try:
                 operation = coroutine.send(value) if error is None else coroutine.throw(error)
             except StopIteration as stop:
-                machine.finish_value(fiber, stop.value)
+                machine.finish_value(fiber, stop.value, coroutine)
                 return False
             except KeyboardInterrupt:
                 raise  # somebody wants this process to end; the run knows nothing of it
@@ -106,7 +106,7 @@ def go_on(
                     raise NotDurable(f"a workflow awaited something that yielded {operation!r}, which is not durable")
                 return False
             except WeftError as refusal:
-                value, error = None, refusal
+                value, error = None, located(refusal, coroutine)
     finally:
         machine.current = None
 

@@ -7,7 +7,7 @@ engine says they are committed. Lost changes are not undone: the engine forgets 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from weft_core import resume
@@ -346,13 +346,13 @@ class Machine:
             self.dispatch.pop(fiber.id, None)
         self.move(fiber, kind, payload)
 
-    def finish_value(self, fiber: Fiber, value: Any) -> None:
-        """The fiber returned. A value that cannot be stored is an error of the fiber instead."""
+    def finish_value(self, fiber: Fiber, value: Any, coroutine: Coroutine[Any, Any, Any] | None = None) -> None:
+        """The fiber (its `coroutine`) returned. A value that cannot be stored is an error of the fiber instead."""
         try:
             text = self.codec.encode(value, what="return value")
             self.encode_state()
         except CheckpointError as error:
-            self.finish_error(fiber, error)
+            self.finish_error(fiber, resume.located(error, coroutine))
             return
         self.finish_outcome(fiber, f'{{"ok":{text}}}')
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft_core.resume.compiled import unit_of
-from weft_core.resume.frames import FrameImage, capture, drop, restore
+from weft_core.resume.frames import FrameImage, capture, drop, located, restore
 from weft_core.resume.operation import Operation
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
     "compile_source",
     "compile_unit",
     "drop",
+    "located",
     "restore",
     "unit_of",
 ]

@@ -11,7 +11,7 @@ from sys import intern
 from types import BuiltinFunctionType, CellType, CodeType, CoroutineType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from weft_core.errors import DecodeError, NotDurable
+from weft_core.errors import CheckpointError, DecodeError, NotDurable, WeftError
 from weft_core.resume.compiled import CELLS, POINT, STATE, UNITS, resolve, unit_of
 from weft_core.resume.habits import IN_ACTIVITY, instead_of
 from weft_core.resume.operation import LEAF, Operation
@@ -40,6 +40,18 @@ class FrameImage:
         self.point = point
         self.locals = locals
         self.cells = cells
+
+
+def located(error: WeftError, coroutine: Any) -> WeftError:
+    """The error, of a value that cannot be stored: it is told where the innermost call waits, or began if it is over."""
+    place = None
+    while type(coroutine) is CoroutineType and (unit := UNITS.get(id(coroutine.cr_code))) is not None:
+        frame = coroutine.cr_frame
+        place = unit.filename, unit.first_line if frame is None else frame.f_lineno
+        coroutine = coroutine.cr_await
+    if place is not None and isinstance(error, CheckpointError):
+        error.locate(*place)
+    return error
 
 
 def capture(coroutine: Coroutine[Any, Any, Any]) -> list[FrameImage]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import attrs
+import pydantic
 import pytest
 
-from tests.unit.values.support import ALIASED_ERROR, Fiber, Holder, ShopError, StockError, codec
+from tests.unit.values.support import ALIASED_ERROR, Fiber, Holder, Model, ShopError, StockError, codec
 from weft_core.errors import ActivityError, CheckpointError
 
 CODEC = codec()
@@ -380,3 +381,27 @@ def test_a_context_that_nobody_can_look_at_costs_the_error_nothing_else() -> Non
     error = CODEC.decode_error(text)
     assert type(error) is OSError and error.args == ("the server answered 503",)
     assert "inside" in str(error.__context__)
+
+
+def test_a_traceback_is_kept_as_it_prints() -> None:
+    """`async def __aexit__(self, *exc)` holds one."""
+    try:
+        json.loads("{")
+    except ValueError as error:
+        exc = (type(error), error, error.__traceback__)
+    told = [(entry.filename, entry.lineno, entry.name, entry.line) for entry in traceback.extract_tb(exc[2])]
+    for kind, _, found in (CODEC.decode(CODEC.encode(list(exc))), Fiber().through(exc=exc)["exc"]):
+        assert kind is exc[0]
+        assert [(entry.filename, entry.lineno, entry.name, entry.line) for entry in traceback.extract_tb(found)] == told
+
+
+def test_an_error_that_only_its_extension_can_make_arrives_as_text() -> None:
+    with pytest.raises(pydantic.ValidationError) as caught:
+        Model(name=[])  # type: ignore[arg-type]
+    found = CODEC.decode_error(CODEC.encode_error(caught.value))
+    assert type(found) is ActivityError
+    assert str(caught.value) in str(found)
+    registered = codec()
+    registered.registry.register(pydantic.ValidationError)
+    with pytest.raises(CheckpointError, match="encode="):
+        registered.encode(caught.value)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import threading
 from contextlib import suppress
 from typing import Any
 
 import hypothesis.errors
+import pydantic
 import pytest
 
 from tests.unit.values import support
-from tests.unit.values.support import MISSING, TABLE, Fiber, Holder, ListLike, Order, Plain, a_unit, codec
+from tests.unit.values.support import MISSING, TABLE, Fiber, Holder, ListLike, Model, Order, Plain, a_unit, codec
 from weft_core.errors import CheckpointError, DecodeError
 from weft_core.resume.values import DEPTH_MAX, FiberEncoder
 
@@ -80,6 +83,17 @@ def test_on_its_own_a_value_is_copied_even_when_a_module_names_it() -> None:
     assert found[1] is MISSING
 
 
+class Temperature:
+    """Of the app, and registered with hooks."""
+
+
+def invalid() -> pydantic.ValidationError:
+    """An exception that only the extension it comes from can make."""
+    with pytest.raises(pydantic.ValidationError) as caught:
+        Model(name=[])  # type: ignore[arg-type]
+    return caught.value
+
+
 def refusal(**variables: Any) -> CheckpointError:
     fiber = Fiber()
     with pytest.raises(CheckpointError) as caught:
@@ -119,7 +133,16 @@ def refusal(**variables: Any) -> CheckpointError:
         ),
         ({"@e1": ValueError(object())}, "the exception being handled (ValueError)[0]", "object", "bind it"),
         ({"@t1": {1: object()}}, "a value computed before the await[1]", "object", "bind it"),
+        (
+            {"@e1": ValueError(Holder())},
+            "the exception being handled (ValueError)[0].lock",
+            "_thread.lock",
+            "leave the `except`",
+        ),
         ({"e": hypothesis.errors.Frozen()}, "e", "hypothesis.errors.Frozen", "app.register(Frozen)"),
+        ({"v": invalid()}, "v", "pydantic_core._pydantic_core.ValidationError", "str(error)"),
+        ({"m": re.finditer("a", "aa")}, "m", "callable_iterator", "into a list"),
+        ({"c": itertools.cycle([1])}, "c", "itertools.cycle", "items[number % len(items)]"),
     ],
     ids=lambda p: str(p)[:20] if isinstance(p, str) else None,
 )
@@ -132,6 +155,33 @@ def test_a_refusal_names_variable_type_line_and_remedy(
     assert (error.filename, error.line) == ("shop.py", 12)
     assert str(error).startswith(f"{variable} cannot be stored (shop.py:12): ")
     assert remedy in str(error)
+
+
+def test_a_message_names_the_type_of_what_cannot_survive() -> None:
+    assert "its type is _thread.lock, and a lock does not survive" in str(refusal(x=threading.Lock()))
+
+
+def test_a_circle_that_reading_could_not_close_is_refused() -> None:
+    around: list[Any] = []
+    around.append(enumerate(around))
+    error = refusal(plain=[1], around=around)
+    assert (error.variable, error.line) == ("around", 12)
+    assert "part of a circle" in str(error)
+    with pytest.raises(CheckpointError, match="part of a circle"):
+        codec().encode(around)
+
+
+def test_an_encoder_of_the_apps_that_fails_is_a_refusal() -> None:
+    fiber = Fiber()
+    fiber.codec.registry.register(Temperature, name="temperature", encode=lambda _: 1 / 0, decode=Temperature)
+    for refused in (
+        lambda: fiber.keep(fiber.frame({"x": [Temperature()]})),
+        lambda: fiber.codec.encode([Temperature()], what="x"),
+    ):
+        with pytest.raises(CheckpointError, match="is registered with raised ZeroDivisionError") as caught:
+            refused()
+        assert caught.value.variable == "x[0]"
+        assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
 def test_a_local_class_is_refused() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.values import support
 from tests.unit.values.support import TABLE, Attrs, Colour, Fiber, Order, Point, Slotted, codec, helper
+from weft_core.errors import CheckpointError
 
 CODEC = codec()
 
@@ -163,6 +166,56 @@ def test_an_iterator_over_a_dict_that_has_to_wait() -> None:
     found = Fiber().through(iterator=iterator, parent=parent)
     assert [(key.name, value) for key, value in found["iterator"]] == [("b", 2)]
     assert len(found["parent"].kids) == 2
+
+
+class Peer:
+    """Hashed by identity."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.peers: Any = None
+
+
+class Named:
+    """Hashed by its name, and knows others through an immutable set."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.peers: Any = None
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Named) and self.name == other.name
+
+
+@pytest.mark.parametrize("make", [Peer, Named], ids=["by identity", "by name"])
+def test_peers_in_frozensets(make: Callable[[str], Any]) -> None:
+    one, two = make("one"), make("two")
+    one.peers, two.peers = frozenset([two]), frozenset([one, two])
+    for start in (one, one.peers, [two, one]):
+        found = again({"start": start, "one": one, "two": two})
+        assert found["one"].peers == {found["two"]}
+        assert found["two"].peers == {found["one"], found["two"]}
+        assert {id(peer) for peer in found["two"].peers} == {id(found["one"]), id(found["two"])}
+
+
+class Counted:
+    """Hashed by what is not there yet when a circle through it has to be closed."""
+
+    peers: Any = ()
+
+    def __hash__(self) -> int:
+        return len(self.peers)
+
+
+def test_a_hash_that_depends_on_the_circle_it_is_in_is_refused() -> None:
+    one = Counted()
+    two = Counted()
+    one.peers, two.peers = frozenset([two]), frozenset([one])
+    with pytest.raises(CheckpointError, match="part of a circle"):
+        CODEC.encode(one)
 
 
 def test_shared_between_frames_and_cells() -> None:

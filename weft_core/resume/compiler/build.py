@@ -113,7 +113,9 @@ def helper(name: str, arguments: Sequence[ast.expr], place: ast.AST) -> ast.Call
 
 
 def method(owner: ast.expr, name: str, arguments: Sequence[ast.expr], place: ast.AST) -> ast.Call:
-    return call(at(ast.Attribute(owner, name, ast.Load()), place), arguments, place)
+    found = at(ast.Attribute(owner, name, ast.Load()), place)
+    found.end_lineno, found.end_col_offset = found.lineno, found.col_offset  # Python calls a method where its name ends
+    return call(found, arguments, place)
 
 
 def negate(test: ast.expr, place: ast.AST) -> ast.UnaryOp:

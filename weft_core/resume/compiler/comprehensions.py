@@ -69,7 +69,9 @@ class Comprehensions(Conditions):
         with self.block() as body:
             self._filters(node, index, list(generator.ifs), result, rename)
         target = rename.visit_copy(generator.target)
-        self.loop(target, iterable, body, [], generator.target, is_async=bool(generator.is_async))
+        # Python asks for the next item in the line of the whole where the loop is asynchronous, else in the target's.
+        place = node if generator.is_async else generator.target
+        self.loop(target, iterable, body, [], place, is_async=bool(generator.is_async))
 
     def _filters(self, node: Comprehension, index: int, tests: list[ast.expr], result: str, rename: Renamer) -> None:
         if tests:
@@ -90,11 +92,11 @@ class Comprehensions(Conditions):
                 name = self.fresh("d")
                 self.out.append(assign(name, key, key))
                 key = load(name, key)
-            self.out.append(assign_to(at(ast.Subscript(kept, key, ast.Store()), node), value, node))
+            self.out.append(assign_to(at(ast.Subscript(kept, key, ast.Store()), node.key), value, node.key))
             return
         name = "add" if isinstance(node, ast.SetComp) else "append"
         value = self.value(rename.visit_copy(node.elt))
-        self.out.append(expr(method(kept, name, [value], node), node))
+        self.out.append(expr(method(kept, name, [value], node.elt), node.elt))
 
     def loop(
         self,

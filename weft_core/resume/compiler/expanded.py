@@ -70,12 +70,12 @@ class Expanded(Comprehensions):
         iterator, item, more = self.fresh("i"), self.fresh("v"), self.fresh("n")
         source = helper("special", [iterable, constant("__aiter__", iterable)], iterable)
         self.out.append(assign(iterator, helper("aiter", [call(source, [], iterable)], iterable), iterable))
-        following = helper("special", [load(iterator, iterable), constant("__anext__", iterable)], iterable)
-        waiting = at(ast.Await(call(following, [], iterable)), iterable)
+        following = helper("special", [load(iterator, place), constant("__anext__", place)], place)
+        waiting = at(ast.Await(call(following, [], place)), place)
         self.out.append(assign(more, constant(True, place), place))
         step = at(
             ast.Try(
-                [assign(item, waiting, iterable)],
+                [assign(item, waiting, place)],
                 [
                     ast.ExceptHandler(
                         load("@StopAsyncIteration", iterable),

@@ -240,7 +240,10 @@ class Expressions:
         rest = node.keywords[begin:]
         values = self.sequence([keyword.value for keyword in rest])
         made += [replace(keyword, value=value) for keyword, value in zip(rest, values, strict=True)]
-        return replace(node, func=function, args=args, keywords=made)
+        made_call = replace(node, func=function, args=args, keywords=made)
+        if function is not node.func:
+            _as_method_call(made_call, node)
+        return made_call
 
     def _positional(self, args: list[ast.expr], keywords: list[ast.expr]) -> list[ast.expr]:
         match args:
@@ -289,3 +292,15 @@ class Expressions:
             return replace(node, value=self.value(node.value))
         value, spec = self.sequence([node.value, node.format_spec])
         return replace(node, value=value, format_spec=spec)
+
+
+def _as_method_call(made: ast.Call, node: ast.Call) -> None:
+    """Let a call of a method that was looked up before stand where Python calls methods: in the line of the name."""
+    method = node.func
+    if not isinstance(method, ast.Attribute) or method.lineno == method.end_lineno:
+        return
+    if any(isinstance(arg, ast.Starred) for arg in node.args) or any(keyword.arg is None for keyword in node.keywords):
+        return  # an ordinary call to Python
+    assert method.end_lineno is not None
+    assert method.end_col_offset is not None
+    made.lineno, made.col_offset = method.end_lineno, max(method.end_col_offset - len(method.attr), 0)

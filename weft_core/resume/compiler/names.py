@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from typing import Any
 
 from weft_core.resume.compiler.build import Visitor
 
@@ -16,9 +17,10 @@ Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
 class Names(Visitor):
-    """The names in a statement or expression, seen from the function it stands in."""
+    """The names in a statement or expression, seen from the function (or the class body: `in_class`) it stands in."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_class: bool = False) -> None:
+        self.in_class = in_class
         self.loads: set[str] = set()
         self.stores: set[str] = set()
         self.captured: set[str] = set()
@@ -45,8 +47,9 @@ class Names(Visitor):
         self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        # Annotations inside functions are never evaluated.
         self.visit(node.target)
+        if self.in_class:  # in a function, annotations are never evaluated
+            self.visit(node.annotation)
         if node.value is not None:
             self.visit(node.value)
 
@@ -84,6 +87,7 @@ class Names(Visitor):
         self._signature(node.args)
         if node.returns is not None:
             self.visit(node.returns)
+        self._lazily(node)
         self.captured |= free_names(node)
 
     visit_AsyncFunctionDef = visit_FunctionDef
@@ -97,11 +101,22 @@ class Names(Visitor):
         self.visit_all(node.decorator_list)
         self.visit_all(node.bases)
         self.visit_all(node.keywords)
-        inner = Names()
+        self._lazily(node)
+        inner = Names(in_class=True)
         inner.visit_all(node.body)
         bound = inner.stores - inner.globals - inner.nonlocals
         free = (inner.loads - bound) | inner.captured | inner.nonlocals
         self.captured |= free - inner.globals - {"__class__"} - _type_parameters(node)
+
+    def visit_TypeAlias(self, node: Any) -> None:
+        self.visit(node.name)
+        self._lazily(node, node.value)
+
+    def _lazily(self, node: ast.AST, *others: ast.AST) -> None:
+        # Bounds and defaults of type parameters and values of type aliases are evaluated when somebody asks for them.
+        inner = Names()
+        inner.visit_all((*getattr(node, "type_params", ()), *others))
+        self.captured |= inner.reads - _type_parameters(node)
 
     def _comprehension(self, node: Comprehension) -> None:
         self.visit(node.generators[0].iter)

@@ -38,7 +38,7 @@ class ValueCodec:
         except (NotPlain, Refusal):
             pass
         try:
-            return encode_tree(self._new, lambda encoder: self._tree(encoder, value), write)
+            return encode_tree(self._new, lambda encoder: self._tree(encoder, value), write, self.decode)
         except Refusal as refusal:
             error = refusal.error(what)
         try:
@@ -103,7 +103,7 @@ class ValueCodec:
         kind = type(error)
         try:
             try:
-                return encode_tree(self._new, make, write)
+                return encode_tree(self._new, make, write, self.decode_error)
             except Refusal:  # nothing but its size can be in the way
                 return write(short_body(self.registry, error))
         except Exception as broken:  # what belongs to the error raised in turn: a property, a note, a repr

@@ -4,7 +4,7 @@ Two ways through the same tags. A text without references is built straight thro
 array and object has a number (the order they are written in, from 0); mutable things are made empty, known by their
 node, and then filled, so that cycles close; an immutable thing that is needed while it is being made lets the
 container that needs it wait until the end. So does a set or dict of objects with a hash of their own: by then what their
-hash looks at is there.
+hash looks at is there. In a circle of such objects the hash has to do with what there is; at the end it is looked at again.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Decoder:
         self._making: set[int] = set()
         self._unfilled: dict[int, tuple[Any, Callable[[Decoder, Any, Any], None], Any]] = {}
         self._last = False
+        self._early: list[tuple[Any, int]] | None = None
         self._trouble: Exception | None = None
         self._depth = 0
         self.inside: object = None
@@ -94,7 +95,13 @@ class Decoder:
                 if self._fill(*self._unfilled[key], last=True):
                     del self._unfilled[key]
             if self._unfilled.keys() == before:
-                raise self._trouble or DecodeError("stored data contains a value that is made of itself")
+                if self._early is not None:
+                    raise self._trouble or DecodeError("stored data contains a value that is made of itself")
+                self._early = []
+        for thing, value in self._early or ():
+            if hash(thing) != value:
+                raise DecodeError(f"stored data contains a {type(thing).__name__} whose hash depends on itself")
+        self._early = None
         self._depth -= 1
 
     def _inside_out(self) -> list[int]:
@@ -127,10 +134,13 @@ class Decoder:
     def key(self, node: Node) -> Any:
         """The value of a node that goes where it is hashed."""
         before = len(self._unfilled)
-        thing = self.filled(node)
+        thing = self.build(node)
         after = len(self._unfilled)
-        if after and (after > before or not self._last) and _has_own_hash(thing):
-            raise _Later  # something in it may be what has to wait
+        if after and _has_own_hash(thing):
+            if self._early is not None:
+                self._early.append((thing, hash(thing)))
+            elif after > before or not self._last or id(thing) in self._unfilled:
+                raise _Later  # it, or something in it, may be what has to wait
         return thing
 
     def values(self, payload: Any) -> list[Any]:

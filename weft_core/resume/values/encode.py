@@ -13,6 +13,7 @@ from json import JSONEncoder
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from weft_core.errors import DecodeError
 from weft_core.resume.values.limits import DEPTH_MAX, VALUE_BYTES_MAX
 from weft_core.resume.values.refusal import Refusal, key_part
 from weft_core.resume.values.registry import Registry
@@ -35,12 +36,27 @@ NODES: dict[type, Handler] = {}
 CAREFUL_ATOMS: frozenset[type] = frozenset({bool, type(None)})
 _PAIR = "[\ud800-\udbff][\udc00-\udfff]"
 _INT_BITS_MAX = 8_192  # well under the 4,300 digits that Python converts
+_OPEN = object()  # what the memo holds of a value while its own node is being made
+_WHOLE = ('"$class"', '"$frozenset"', '"$iter"', '"$partial"')  # what is made of contents that are there already
 
 
 class Encoder:
     """Encodes one text's values. `careful` looks at every number and string; without it `dump` may ask for a rerun."""
 
-    __slots__ = ("atoms", "depth", "find", "handlers", "keep", "known", "memo", "refs", "registry", "told", "units")
+    __slots__ = (
+        "atoms",
+        "circular",
+        "depth",
+        "find",
+        "handlers",
+        "keep",
+        "known",
+        "memo",
+        "refs",
+        "registry",
+        "told",
+        "units",
+    )
 
     def __init__(self, registry: Registry, known: dict[int, Any], *, careful: bool = False) -> None:
         self.registry = registry
@@ -53,6 +69,7 @@ class Encoder:
         self.find: Callable[[Any], Node] | None = None
         self.units: Iterable[Any] = ()
         self.keep: list[object] = []
+        self.circular = False  # whether something contains itself
         self.depth = 0
 
     def value(self, x: Any) -> Node:
@@ -67,6 +84,8 @@ class Encoder:
         if key in self.memo:
             if key in self.told:
                 raise self.told[key].again()
+            if self.memo[key] is _OPEN:
+                self.circular = True
             return self.reference(key, [])
         if key in self.known:
             node = self.known_node(x, self.known[key])
@@ -80,7 +99,7 @@ class Encoder:
         self.depth += 1
         if self.depth > DEPTH_MAX:
             raise Refusal(x, f"it is nested more than {DEPTH_MAX} deep (DEPTH_MAX)", "flatten it")
-        self.memo[key] = x
+        self.memo[key] = _OPEN
         node = handler(self, x)
         self.memo[key] = node
         self.depth -= 1
@@ -287,23 +306,47 @@ write: Callable[[Node], str] = _make_dump()
 """The compact ASCII text of a tree. `ValueError` for a nan, an infinity or a huge int: encode again, carefully."""
 
 
-def encode_tree(new: Callable[[bool], Encoder], build: Callable[[Encoder], Node], render: Callable[[Node], str]) -> str:
+def encode_tree(
+    new: Callable[[bool], Encoder],
+    build: Callable[[Encoder], Node],
+    render: Callable[[Node], str],
+    read: Callable[[str], object] | None = None,
+) -> str:
     """The text of the tree that `build` makes with a new encoder; again with a careful one where that is needed.
 
-    `new(careful)` makes the encoder, `render` the text. Raises `Refusal`.
+    `new(careful)` makes the encoder, `render` the text, `read` the value again, or raises `DecodeError`: that is asked
+    where a circle may be one that cannot be closed again. Raises `Refusal`.
     """
+
+    def make(*, careful: bool) -> tuple[Encoder, str]:
+        encoder = new(careful)
+        try:
+            return encoder, render(build(encoder))
+        except RecursionError:
+            raise Refusal(None, "it is nested too deep for this interpreter", "flatten it")
+
     try:
-        text = render(build(new(False)))
-        if "\\ud" not in text:
-            return checked(text)
+        encoder, text = make(careful=False)
     except ValueError:
-        pass
-    except RecursionError:
-        raise Refusal(None, "it is nested too deep for this interpreter", "flatten it")
-    try:
-        return checked(render(build(new(True))))
-    except RecursionError:
-        raise Refusal(None, "it is nested too deep for this interpreter", "flatten it")
+        encoder, text = make(careful=True)
+    else:
+        if "\\ud" in text:
+            encoder, text = make(careful=True)
+    if encoder.circular and read is not None and any(tag in text for tag in _WHOLE):
+        try:
+            read(text)
+        except DecodeError:
+            raise circle()
+    return checked(text)
+
+
+def circle() -> Refusal:
+    """Why a circle is refused that reading could not close."""
+    return Refusal(
+        None,
+        "it is part of a circle that cannot be put together again: something in it must be whole before it is made",
+        "keep a key or a number in one of the two directions, or leave the iterator out of what it goes over",
+    )
 
 
 def checked(text: str) -> str:

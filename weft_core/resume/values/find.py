@@ -71,7 +71,12 @@ def _hooked(registered: Registered) -> Handler:
 
     def handler(encoder: Encoder, x: Any) -> Node:
         try:
-            return {"$class": [name, encoder.temporary(encode(x))]}
+            told = encode(x)
+        except Exception as error:
+            what = f"the `encode` that {name} is registered with raised {type(error).__name__}: {error}"
+            raise Refusal(x, what, "mend it where app.register is called", cause=error)
+        try:
+            return {"$class": [name, encoder.temporary(told)]}
         except Refusal:
             if not isinstance(x, Operation):
                 raise
@@ -113,7 +118,6 @@ _REMEDIES = {
     "BufferedWriter": ("an open file does not survive a restart", "keep its path and open it again after the await"),
     "lock": ("a lock does not survive a restart", "keep it at the top of a module"),
     "frame": ("frames are not stored", "keep what is needed of it as text"),
-    "traceback": ("tracebacks are not stored", "keep the exception; its traceback text is kept with it"),
     "memoryview": ("a memoryview cannot be stored", "keep bytes(view)"),
     "dict_keys": ("a view of a dict cannot be stored", "keep the dict, or list(…) of the view"),
     "dict_values": ("a view of a dict cannot be stored", "keep the dict, or list(…) of the view"),
@@ -124,10 +128,13 @@ _REMEDIES = {
 
 def refuse(x: object) -> Refusal:
     """Why a value of a type nobody knows is refused."""
+    from weft_core.resume.values.types.errors import can_be_made
+
     kind = type(x)
     shown = type_name(kind)
     if kind.__module__ in ("builtins", "_io", "_thread", "types") and kind.__name__ in _REMEDIES:
-        return Refusal(x, *_REMEDIES[kind.__name__])
+        reason, remedy = _REMEDIES[kind.__name__]
+        return Refusal(x, f"its type is {shown}, and {reason}", remedy)
     if "<locals>" in kind.__qualname__:
         return Refusal(x, f"its type {shown} is made inside a function", TO_THE_TOP)
     if isinstance(x, Operation):
@@ -137,15 +144,22 @@ def refuse(x: object) -> Refusal:
             "write `await` in front of it where it is made, once, and keep its result; make another one for a second time",
         )
     if isinstance(x, BaseException):
+        if not can_be_made(kind):
+            return Refusal(
+                x,
+                f"its type {shown} is an exception that only the extension it comes from can make",
+                f"keep what is needed of it, say str(error), or app.register({kind.__name__}, encode=…, decode=…)",
+            )
         return Refusal(
             x,
             f"its type {shown} is an exception that this app does not know",
             f"register it with app.register({kind.__name__}), or raise one of the app's own from it before the await",
         )
     if kind.__module__ == "itertools":
-        return Refusal(
-            x, f"its type is {shown}, whose position no Python version tells", "make it a list, or loop over a range"
-        )
+        remedy = "make it a list, or loop over a range"
+        if kind.__name__ == "cycle":
+            remedy = "keep the list and a number, and take items[number % len(items)]"
+        return Refusal(x, f"its type is {shown}, whose position no Python version tells", remedy)
     for base in (str, int, float, bytes, list, dict, set, tuple):
         if issubclass(kind, base):
             return Refusal(

@@ -7,22 +7,24 @@ Identity is kept across all frames of the fiber: references count through the lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CellType
 from typing import TYPE_CHECKING, Any
 
-from weft_core.errors import DecodeError
+from weft_core.errors import CheckpointError, DecodeError
 from weft_core.resume.habits import instead_of
 from weft_core.resume.values.chain import ChainWriter, frame_head
 from weft_core.resume.values.codec import ValueCodec
 from weft_core.resume.values.decode import Decoder, Node, as_dict, as_int, as_list, as_str, guarded, parse
-from weft_core.resume.values.encode import Encoder, checked, encode_tree, write
+from weft_core.resume.values.encode import Encoder, checked, circle, encode_tree, write
 from weft_core.resume.values.limits import LARGE_VALUE_BYTES
 from weft_core.resume.values.refusal import Refusal, type_name
 from weft_core.resume.values.registry import NO_EXTERNALS, Externals
 
 if TYPE_CHECKING:
     from weft_core.resume import FrameImage, Unit
+    from weft_core.resume.values.large import Large
+    from weft_core.resume.values.large_reader import LargeReader
     from weft_core.resume.values.large_values import LargeValues
 
 _NONE: frozenset[str] = frozenset()
@@ -86,24 +88,40 @@ class FiberEncoder:
                     return EncodedFrames(text, {}, _NONE)
             return self._encode_large(frames)
         except Refusal as refusal:
-            raise refusal.error("the frames of this call") from None
+            raise refusal.error("the frames of this call") from refusal.cause
 
     def _small(self, frames: Sequence[FrameImage]) -> str:
         """The text with everything in line; the path of nearly every step, so written out."""
         try:
             encoder = Encoder(self._registry, self._known)
             text = self._render(frames, self._nodes(encoder, frames))
-            if "\\ud" not in text:
+            if "\\ud" not in text and not encoder.circular:
                 return text if len(text) < LARGE_VALUE_BYTES else checked(text)
         except (ValueError, RecursionError):
             pass
-        return self._text(frames, self._new)
+        return self._text(frames, self._new, {})
 
     def _new(self, careful: bool) -> Encoder:
         return Encoder(self._registry, self._known, careful=careful)
 
-    def _text(self, frames: Sequence[FrameImage], new: Callable[[bool], Encoder]) -> str:
-        return encode_tree(new, lambda encoder: self._nodes(encoder, frames), lambda nodes: self._render(frames, nodes))
+    def _text(self, frames: Sequence[FrameImage], new: Callable[[bool], Encoder], large: Mapping[int, Large]) -> str:
+        def read(text: str) -> None:
+            texts = {digest: part for value in large.values() for digest, part in value.texts()}
+            try:
+                guarded(lambda: self._read(parse(text), text, texts.__getitem__))
+            except DecodeError:
+                for frame in frames:
+                    for name, x in (*frame.locals.items(), *frame.cells.items()):
+                        encoder = self._new(True)
+                        encoder.units = [frame.unit for frame in frames]
+                        encoder.value(x)
+                        if encoder.circular:
+                            raise self._refused(circle(), frame, name, x) from None
+                raise
+
+        return encode_tree(
+            new, lambda encoder: self._nodes(encoder, frames), lambda nodes: self._render(frames, nodes), read
+        )
 
     def _render(self, frames: Sequence[FrameImage], nodes: list[dict[str, Node]]) -> str:
         parts = []
@@ -131,12 +149,14 @@ class FiberEncoder:
             for name, x in variables.items():
                 nodes[name] = x if type(x) in atoms else value(x)
         except Refusal as refusal:
-            unit = frame.unit
-            line = unit.points[frame.point - 1].line if frame.point else unit.first_line
-            raise _told(refusal, name, variables[name]).error(
-                _shown(name, variables[name]), filename=unit.filename, line=line
-            ) from None
+            raise self._refused(refusal, frame, name, variables[name]) from refusal.cause
         return nodes
+
+    @staticmethod
+    def _refused(refusal: Refusal, frame: FrameImage, name: str, x: object) -> CheckpointError:
+        unit = frame.unit
+        line = unit.points[frame.point - 1].line if frame.point else unit.first_line
+        return _told(refusal, name, x).error(_shown(name, x), filename=unit.filename, line=line)
 
     # --- large values ----------------------------------------------------------------------------------------------
 
@@ -159,7 +179,7 @@ class FiberEncoder:
         try:
             for _ in range(_ROUNDS_MAX):
                 large.refresh()
-                text = self._text(frames, new)
+                text = self._text(frames, new, large.by_id)
                 unused = [value for key, value in large.by_id.items() if key not in used[-1].whole]
                 inside = [value for value in unused if id(value.value) in used[-1].touched]
                 for value in unused:
@@ -176,7 +196,7 @@ class FiberEncoder:
                 return EncodedFrames(text, texts, frozenset(texts))
             # Values that cannot be kept apart: everything in line, which is always right.
             large.bar_all()
-            return EncodedFrames(self._text(frames, self._new), {}, _NONE)
+            return EncodedFrames(self._text(frames, self._new, {}), {}, _NONE)
         finally:
             large.settle()
 
@@ -190,6 +210,17 @@ class FiberEncoder:
         return found
 
     def _decode(self, tree: Node, text: str, load: Callable[[str], str]) -> list[FrameImage]:
+        frames, reader = self._read(tree, text, load)
+        self._large = None
+        if reader is not None:
+            from weft_core.resume.values.large_values import LargeValues
+
+            self._large = LargeValues(self._registry)
+            self._large.known = {**self._registry.globals(), **self._externals.by_id}
+            self._large.prime(reader.read)
+        return frames
+
+    def _read(self, tree: Node, text: str, load: Callable[[str], str]) -> tuple[list[FrameImage], LargeReader | None]:
         decoder = Decoder(self._registry, self._externals)
         bodies = [as_dict(body) for body in as_list(tree)]
         if '"$large"' in text:
@@ -204,14 +235,7 @@ class FiberEncoder:
         decoder.units = units
         frames = [self._frame(decoder, body, unit) for body, unit in zip(bodies, units, strict=True)]
         decoder.finish()
-        self._large = None
-        if decoder.large is not None:
-            from weft_core.resume.values.large_values import LargeValues
-
-            self._large = LargeValues(self._registry)
-            self._large.known = {**self._registry.globals(), **self._externals.by_id}
-            self._large.prime(decoder.large.read)
-        return frames
+        return frames, decoder.large
 
     def _unit(self, body: dict[str, Any]) -> Unit:
         name, digest = as_str(body["unit"]), as_str(body["digest"])
@@ -254,6 +278,8 @@ def _told(refusal: Refusal, name: str, x: object) -> Refusal:
             "leave the `with` before the await, say with `try` what it does, or write a manager of the app's own whose "
             "attributes are plain data"
         )
+    elif name.startswith("@") and isinstance(x, BaseException):
+        refusal.remedy += "; or leave the `except` block first, with what is needed of it, and await after that"
     return refusal
 
 

@@ -17,8 +17,11 @@ PARTS_SHOWN = 5
 class Refusal(Exception):
     """Internal. `reason` says what is wrong with `value_type`, `remedy` what to do instead."""
 
-    def __init__(self, value: object, reason: str, remedy: str = ANYTHING_ELSE) -> None:
+    def __init__(
+        self, value: object, reason: str, remedy: str = ANYTHING_ELSE, *, cause: BaseException | None = None
+    ) -> None:
         super().__init__(reason)
+        self.cause = cause
         self.type_name = type_name(type(value))
         self.reason = reason
         self.remedy = remedy
@@ -31,7 +34,7 @@ class Refusal(Exception):
 
     def again(self) -> Refusal:
         """The same refusal, for another place that holds the value."""
-        made = Refusal(None, self.reason, self.remedy)
+        made = Refusal(None, self.reason, self.remedy, cause=self.cause)
         made.type_name = self.type_name
         made.path = self.path.copy()
         return made
@@ -43,13 +46,15 @@ class Refusal(Exception):
             path[PARTS_SHOWN:-PARTS_SHOWN] = [f"…({len(path) - 2 * PARTS_SHOWN} more)…"]
         variable = what + "".join(path)
         where = f" ({filename}:{line})" if filename is not None else ""
-        return CheckpointError(
+        error = CheckpointError(
             f"{variable} cannot be stored{where}: {self.reason}. Remedy: {self.remedy}",
             variable=variable,
             type_name=self.type_name,
             filename=filename,
             line=line,
         )
+        error.__cause__ = self.cause
+        return error
 
 
 def type_name(cls: type) -> str:

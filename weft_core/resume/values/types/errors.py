@@ -17,7 +17,7 @@ from typing import Any
 
 from weft_core.errors import ActivityError, DecodeError
 from weft_core.resume.values.decode import FILLERS, MAKERS, Decoder, as_dict, as_int, as_list, as_str
-from weft_core.resume.values.encode import ATOMS, Encoder, Handler, Node
+from weft_core.resume.values.encode import ATOMS, NODES, Encoder, Handler, Node
 from weft_core.resume.values.limits import (
     ERROR_CHAIN_MAX,
     REPR_LENGTH_MAX,
@@ -57,7 +57,7 @@ def _native_state(x: BaseException) -> dict[str, Any]:
     """What does not follow from `args` of what a built-in class keeps. No code of the app's classes runs."""
     native = _native_base(type(x))
     attributes = _native_attributes(native)
-    if not attributes:
+    if not attributes or not can_be_made(type(x)):
         return {}
     usual = native.__new__(type(x))
     _begin(native, usual, _ARGS.__get__(x))
@@ -82,8 +82,21 @@ def _read(member: Any, x: BaseException) -> Any:
         return _ABSENT
 
 
+def can_be_made(kind: type) -> bool:
+    """Whether `BaseException` can make one of this class: not when an extension lays its instances out in its own way."""
+    if issubclass(kind, BaseExceptionGroup):
+        return True  # made of its members
+    try:
+        _native_base(kind).__new__(kind)
+    except TypeError:
+        return False
+    return True
+
+
 def error_name(registry: Registry, kind: type) -> str | None:
-    """The name of an exception class in stored data; None when this app does not know it."""
+    """The name of an exception class in stored data; None when this app does not know it, or nobody can make one."""
+    if not can_be_made(kind):
+        return None
     registered = registry.registered.get(kind)
     if registered is not None:
         return registered.name
@@ -351,6 +364,18 @@ def _exception(decoder: Decoder, node: Node) -> BaseException | None:
 
 MAKERS["$error"] = _make_error
 FILLERS["$error"] = _fill_error
+
+
+def _traceback(_encoder: Encoder, x: TracebackType) -> Node:
+    return {"$traceback": [*_frames(x)][-TRACEBACK_FRAMES_MAX:]}
+
+
+def _make_traceback(_decoder: Decoder, payload: Any) -> TracebackType | None:
+    return stand_in(_checked_frames({"traceback": payload}))
+
+
+NODES[TracebackType] = _traceback
+MAKERS["$traceback"] = _make_traceback
 
 
 def _checked_frames(body: dict[str, Any]) -> list[tuple[str, int, str, str]]:

@@ -400,6 +400,9 @@ ITERATORS[_Counted] = _counted
 
 def _calling(encoder: Encoder, x: Any) -> Node:
     parts = x.__reduce__()[1]
+    if len(parts) == 2 and type(getattr(parts[0], "__self__", None)).__name__ == "SRE_Scanner":
+        remedy = "take what is needed of the matches into a list first: [found.group() for found in re.finditer(…)]"
+        raise Refusal(x, "it is an iterator of re.finditer, which hides where it stands", remedy)
     return {"$iter": ["calls", *encoder.values(parts)] if len(parts) == 2 else ["done"]}
 
 
