@@ -8,7 +8,6 @@ Python imports from such archives (`zipimport`). The code is that of the reposit
 from __future__ import annotations
 
 import io
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,9 @@ import tomllib
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
+
+import zopfli.zlib
 
 from scripts.slim_wheel import slim
 
@@ -58,13 +60,13 @@ def build(folder: Path) -> Path:
         (stage / "weft_core" / "__init__.py").write_text(own + IMPORT_FROM_ARCHIVE, "utf-8", newline="\n")
         (stage / "weft_core" / MODULES).write_bytes(_archive())
         (stage / "pyproject.toml").write_text(_PROJECT.format_map(project), "utf-8", newline="\n")
-        shutil.copy(ROOT / "LICENSE", stage)
+        (stage / "LICENSE").write_bytes((ROOT / "LICENSE").read_bytes())
         out = stage / "out"
         command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(stage)]
         subprocess.run(command, check=True, capture_output=True)
         (wheel,) = out.glob("*.whl")
         folder.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.copy(wheel, folder))
+        return _tight(wheel, folder / wheel.name)
 
 
 def files() -> dict[str, str]:
@@ -82,6 +84,32 @@ def files() -> dict[str, str]:
         message = f"{module} is not in the wheel for pages; the ordinary wheel of weft-core has it"
         texts[name if name.endswith(".py") else f"{name}/__init__.py"] = _STUB.format(message=message)
     return texts
+
+
+def _tight(wheel: Path, target: Path) -> Path:
+    """The same wheel, compressed as tight as deflate goes: everybody reads it, and it is made once."""
+    with zipfile.ZipFile(wheel) as made, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as tight:
+        for entry in made.infolist():
+            data = made.read(entry)  # before the entry is told where it stands in the other file
+            with tight.open(entry, "w") as file:
+                writing: Any = file
+                writing._compressor = _Zopfli()  # zipfile knows no compressors but its own
+                file.write(data)
+    return target
+
+
+class _Zopfli:
+    """A compressor as `zlib.compressobj` makes them, of raw deflate."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def compress(self, data: bytes) -> bytes:
+        self.parts.append(bytes(data))
+        return b""
+
+    def flush(self) -> bytes:
+        return zopfli.zlib.compress(b"".join(self.parts))[2:-4]  # without what zlib puts around it
 
 
 def _archive() -> bytes:

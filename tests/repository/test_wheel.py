@@ -14,7 +14,7 @@ import pytest
 from tests.repository.files import PACKAGE, ROOT, modules
 from tests.repository.wheels import SHOP, bare_python, code_of, quoted_of, run
 
-WHEEL_BYTES_MAX = 265_000
+WHEEL_BYTES_MAX = 270_000
 """It must not grow unnoticed."""
 
 
