@@ -101,7 +101,14 @@ export async function checkStates(page, { csv, say, shot }) {
   say(verdict.startsWith("Nothing had to be written"), `the same file again: ${verdict}`);
 
   await page.click("#again");
-  await choose("torn.csv", "a,b\n1,2\n3\n");
+  await choose("latin1.csv", Buffer.from("code,city\nBSL,Basel\nZRH,Zürich\n", "latin1"));
+  await page.waitForSelector("#intake-problem:not([hidden])");
+  const foreign = await text(page, "#intake-problem");
+  const named = foreign.includes("latin1.csv, line 3") && foreign.includes("UTF-8");
+  say(named, `a file in another encoding is refused: ${foreign}`);
+  say(!(await page.isVisible("#run")), "and nothing is started");
+  await shots("another-encoding");
+  await choose("torn.csv", Buffer.from("\ufeffa,b\n1,2\n3\n", "utf16le"));
   await page.waitForSelector("#run-problem:not([hidden])");
   const refusal = await text(page, "#run-problem");
   say(refusal.includes("torn.csv, line 3"), `a malformed file is refused by name and line: ${refusal}`);

@@ -1,6 +1,7 @@
 /** Choosing a file: by hand, by dropping it, or the sample. */
 
 import { say } from "./dom.js";
+import { textOf } from "./file_text.js";
 import { page } from "./parts.js";
 
 const FILE_BYTES_MAX = 10_000_000;
@@ -14,7 +15,16 @@ export function listen(take: (name: string, text: string) => Promise<void>, comp
       say(page.intakeProblem, `${file.name} has ${Math.round(file.size / 1e6)} MB; this demo takes up to 10 MB.`);
       return;
     }
-    await take(file.name, await file.text());
+    const read = textOf(new Uint8Array(await file.arrayBuffer()));
+    if ("text" in read) {
+      await take(file.name, read.text);
+      return;
+    }
+    say(
+      page.intakeProblem,
+      `${file.name}, line ${read.line}: this is not ${read.encoding} text. The file seems to have another encoding, such as ` +
+        "Windows-1252. Nothing was imported: save it as UTF-8 (in Excel: “CSV UTF-8”) and choose it again.",
+    );
   };
   page.file.addEventListener("change", () => {
     takeFile(page.file.files?.[0]).catch(complain);

@@ -5,6 +5,7 @@ import { load } from "./load.mjs";
 
 const { doingOf, phaseText, troubleText, attemptText } = await load("../../web/doing.ts");
 const { spansOf } = await load("../../web/timeline.ts");
+const { textOf } = await load("../../web/file_text.ts");
 const { NOTHING, SILENCE_MS, rose, fell, ended, seen, survived } = await load("../../web/outage_log.ts");
 
 const view = (status, wait, state = { phase: "importing", batches: 3 }) => ({
@@ -98,4 +99,20 @@ test("when a run has ended, what comes then is no outage", () => {
   const end = ended(rose(NOTHING, 1_000), 1_200);
   assert.deepEqual(seen(end, 99_000), []);
   assert.deepEqual(ended(fell(rose(NOTHING, 1_000), 1_100), 1_200).list, [{ from: 1_100, to: 1_200 }]);
+});
+
+test("a file in another encoding is refused with its line; UTF-8 and UTF-16 that says so are read", () => {
+  const table = "code,city\nGVA,Genève\nZRH,Zürich\nHND,東京 😀\n";
+  const utf16 = (text) => new Uint8Array(Buffer.from(text, "utf16le"));
+  const swapped = (text) => new Uint8Array(Buffer.from(text, "utf16le").swap16());
+  const utf8 = (text) => new TextEncoder().encode(text);
+  for (const bytes of [utf8(table), utf8(`\ufeff${table}`), utf16(`\ufeff${table}`), swapped(`\ufeff${table}`)]) {
+    assert.deepEqual(textOf(bytes), { text: table });
+  }
+  assert.deepEqual(textOf(new Uint8Array()), { text: "" });
+  const latin1 = new Uint8Array(Buffer.from("code,city\nBSL,Basel\nZRH,Zürich\n", "latin1"));
+  assert.deepEqual(textOf(latin1), { encoding: "UTF-8", line: 3 });
+  assert.deepEqual(textOf(utf8(table).subarray(0, -4)), { encoding: "UTF-8", line: 4 }, "cut in a letter");
+  assert.deepEqual(textOf(utf16("code,city\nZRH,Zürich\n")), { encoding: "UTF-8", line: 1 }, "without its mark");
+  assert.deepEqual(textOf(utf16(`\ufeff${table}`).subarray(0, -1)), { encoding: "UTF-16LE", line: 4 });
 });
