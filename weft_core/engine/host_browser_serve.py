@@ -145,17 +145,22 @@ async def _park(engine: Engine, run_id: str, last_words: str) -> None:
 
 
 def load_app(spec: str) -> App:
-    """The `App` that `module:name` names; the module is imported from the app's folder."""
-    module_name, _, path = spec.partition(":")
+    """The `App` that `module:name` names; the module is imported from the app's folder.
+
+    What the module itself raises is left as it is: its line is at fault.
+    """
+    name, _, path = spec.partition(":")
     try:
-        found: Any = importlib.import_module(module_name)
-        for name in (path or "app").split("."):
-            found = getattr(found, name)
-    except (ModuleNotFoundError, AttributeError) as error:
+        found: Any = importlib.import_module(name)
+    except ModuleNotFoundError as error:
         raise DeclarationError(
-            f"{spec!r} does not lead to an app ({error}); name it as module:variable and give the module's file to "
-            "Weft.open in `files`"
+            f"{spec!r} needs the module {error.name}: give Weft.open its file in `files`, or its wheel in `packages`"
         ) from error
+    try:
+        for part in (path or "app").split("."):
+            found = getattr(found, part)
+    except AttributeError as error:
+        raise DeclarationError(f"{spec!r} leads to no app: {error}; name it as module:variable") from error
     if not isinstance(found, App):
         raise DeclarationError(f"{spec!r} is {type(found).__name__}, not an App")
     return found
