@@ -12,7 +12,7 @@
     ready/<run>                         the run needs an engine's attention
     timer/<due ms, 15 digits>/<run>/<fiber>   a due time; fiber "" is the run's own timeout
     history/<run>/<slot, 4 digits>      what the run did, for people: a ring of bounded length
-    unit/<digest>                       source of a compiled unit that some run uses
+    unit/<digest>                       source of a compiled unit of some engine's app
 
 Components are percent-encoded so that keys are printable ASCII, `/` only separates, and byte order is the same in
 Python, SQLite, PostgreSQL and IndexedDB. A component is never empty except where said: an empty one is written `~`.

@@ -275,3 +275,10 @@ def test_a_start_that_comes_while_a_commit_fails_does_not_wait_for_the_store_to_
             assert await run.result() == 2
 
     asyncio.run(play())
+
+
+async def test_the_sources_of_an_app_are_kept_before_any_run_needs_them() -> None:
+    store = MemoryStore()
+    async with await Engine.open(store, app):
+        rows = await store.scan("unit/", "unit0")
+    assert [row.key for row in rows] == sorted(f"unit/{workflow.unit.digest}" for workflow in app.workflows.values())
