@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -10,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "weft_core"
+FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @cache
@@ -51,3 +53,9 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
                     base = f"{home}.{base}".rstrip(".")
                 for name in names:
                     yield node.lineno, f"{base}.{name.name}"
+
+
+def blocks(page: Path) -> list[tuple[int, str, str, str]]:
+    """Line, language, remarks and text of each fenced block."""
+    text = page.read_text("utf-8")
+    return [(text.count("\n", 0, m.start()) + 1, m[1], m[2].strip(), m[3]) for m in FENCE.finditer(text)]

@@ -17,17 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository.files import ROOT, tracked
+from tests.repository.files import ROOT, blocks, tracked
 
-FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECONDS_MAX = 60
-PAGES = [p for p in tracked() if p.suffix == ".md" and (p.parent == ROOT or ROOT / "docs" in p.parents)]
-
-
-def blocks(page: Path) -> list[tuple[int, str, str, str]]:
-    """Line, language, remarks and text of each fenced block."""
-    text = page.read_text("utf-8")
-    return [(text.count("\n", 0, m.start()) + 1, m[1], m[2].strip(), m[3]) for m in FENCE.finditer(text)]
+PAGES = [path for path in tracked() if path.suffix == ".md"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
