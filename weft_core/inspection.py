@@ -59,7 +59,11 @@ class FrameView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiberView:
-    """One strand of a run: outermost frame first, and what it waits for (`kind`, `name`) or that it has ended."""
+    """One strand of a run: outermost frame first, and what it waits for or that it has ended.
+
+    `waiting_for` is as stored: `op`, and for an activity (`run`) its `activity` and `attempt`; while it is tried again also
+    `last_error`, the class and message of what the last attempt raised, at most 2,000 characters.
+    """
 
     id: str
     frames: tuple[FrameView, ...]

@@ -181,6 +181,15 @@ def test_activities_of_the_page_give_results_and_errors(browser: Browser) -> Non
     assert page.evaluate("it.start('refused').then((run) => run.result())") == "TypeError: TypeError: not today"
 
 
+def test_a_run_shows_what_the_last_attempt_of_its_activity_said(browser: Browser) -> None:
+    page = browser.page()
+    open_weft(page)
+    page.evaluate("it.start('patient', undefined, { id: 'p' })")
+    page.evaluate("it.run('p').on('change', ({ fibers }) => { window.wait = fibers[0]?.waitingFor }); 0")
+    page.wait_for_function("window.wait?.attempt === 2")
+    assert page.evaluate("wait.last_error") == "ActivityError: TypeError: not today"
+
+
 def test_a_failed_run_says_what_python_said(browser: Browser) -> None:
     page = browser.page()
     open_weft(page)

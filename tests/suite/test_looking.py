@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.suite.harness import Harness
 from tests.suite.test_life import raised
-from weft_core import App, Context, DeclarationError, RunNotFound
+from weft_core import App, Context, DeclarationError, Retry, RunNotFound
 
 
 def app_of_two() -> App:
@@ -66,3 +68,35 @@ async def test_ids_that_cannot_be_are_refused_or_not_found(make: Harness) -> Non
     nobody = engine.handle("名" * 200)
     for call in (nobody.status(), nobody.state(), nobody.history(), nobody.result(), nobody.signal("x", id="1")):
         assert len(str(await raised(call, RunNotFound))) < 200
+
+
+async def test_a_run_whose_activity_is_tried_again_shows_what_the_last_attempt_said(make: Harness) -> None:
+    app = App("patient")
+    said = iter(["first", "x" * 5_000])
+
+    @app.activity(retry=Retry(initial="1m", backoff=1, jitter=0))
+    async def charge(order: dict[str, int]) -> int:
+        for text in said:
+            raise KeyError(text)
+        return order["cents"]
+
+    @app.workflow
+    async def checkout(ctx: Context) -> int:
+        return await ctx.run(charge, {"cents": 5})
+
+    async def waits_for() -> dict[str, Any]:
+        (fiber,) = (await run.inspect()).fibers
+        return fiber.waiting_for or {}
+
+    engine = await make.engine(app)
+    run = await engine.start("checkout")
+    await engine.settle()
+    assert (await waits_for())["attempt"] == 2 and (await waits_for())["last_error"] == "KeyError: 'first'"
+    engine = await make.reopen(engine, app)
+    run = engine.handle(run.id)
+    assert (await waits_for())["last_error"] == "KeyError: 'first'"
+    await engine.advance("90s")
+    wait = await waits_for()
+    assert wait["attempt"] == 3 and wait["last_error"] == f"KeyError: '{'x' * 5_000}"[:2_000]
+    await engine.advance("1m")
+    assert await run.result() == 5

@@ -16,6 +16,8 @@ PLAIN_INTERVAL_S = 0.5
 """Between two looks when every change is a line of its own."""
 RUNS_SHOWN_MAX = 3
 """Runs that are described one by one; of more, only how many are open."""
+ERROR_SHOWN_MAX = 80
+"""Characters of what the last attempt of an activity said."""
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -70,9 +72,9 @@ def awaited(fiber: FiberView) -> str:
     name = wait.get("activity") or wait.get("name") or ""
     match wait.get("op"):
         case "run":
-            attempt = wait.get("attempt", 1)
+            attempt, error = wait.get("attempt", 1), " ".join(str(wait.get("last_error", "")).split())
             again = f", attempt {attempt}" if isinstance(attempt, int) and attempt > 1 else ""
-            return f" in activity {name}{again}"
+            return f" in activity {name}{again}" + (f" after {error:.{ERROR_SHOWN_MAX}}" if error else "")
         case "signal":
             return f" for signal {name}"
         case "sleep":

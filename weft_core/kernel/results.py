@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from weft_core.kernel.machine import Machine
 
 ERROR_TEXT_MAX = 2_000
-"""Characters of an error's message kept in the history."""
+"""Characters of an error's class and message kept in the history, and while the activity is tried again."""
 
 
 class Attempted(Protocol):
@@ -88,6 +88,7 @@ def failed(machine: Machine, attempted: Attempted, error: str, live: BaseExcepti
         machine.note("activity_retried", name=wait.activity, fiber=fiber_id, attempt=attempt, error=text)
         wait.attempt += 1
         wait.retry_at = retry_at
+        wait.last_error = text
         machine.own("dispatch").pop(fiber_id, None)  # a run that was just read wanted to make the attempt again
         machine.touch(fiber)
         return True

@@ -30,9 +30,10 @@ class Interrupt:
 class ActivityWait:
     """An activity under way, or waiting for its next attempt at `retry_at`.
 
-    `outcome` is held only while the run is suspended: the result arrived, nobody may receive it yet. One is made for
-    every step and most of it is as the class says, so only what differs is the object's own. What is not stored: `call`,
-    the arguments, and `target`, what was found under the name when the wait began; both while it has just begun.
+    `last_error` is what the attempt before this one said, for people. `outcome` is held only while the run is suspended:
+    the result arrived, nobody may receive it yet. One is made for every step and most of it is as the class says, so only
+    what differs is the object's own. What is not stored: `call`, the arguments, and `target`, what was found under the
+    name when the wait began; both while it has just begun.
     """
 
     attempt: int = 1
@@ -42,6 +43,7 @@ class ActivityWait:
     total_timeout_ms: int | None = None
     total_until: int | None = None
     key: str | None = None
+    last_error: str | None = None
     details: str | None = None
     outcome: str | None = None
 
@@ -90,6 +92,8 @@ class ActivityWait:
             text += f',"total_until":{self.total_until}'
         if self.key is not None:
             text += f',"key":{dump(self.key)}'
+        if self.last_error is not None:
+            text += f',"last_error":{dump(self.last_error)}'
         if self.details is not None:
             text += f',"details":{self.details}'
         if self.outcome is not None:
@@ -276,6 +280,7 @@ def wait_from_json(raw: dict[str, Any]) -> Wait:
                 wait.total_timeout_ms = raw.get("total_timeout_ms")
                 wait.total_until = raw.get("total_until")
                 wait.key = raw.get("key")
+                wait.last_error = raw.get("last_error")
                 wait.details = _text(raw, "details")
                 wait.outcome = _text(raw, "outcome")
                 return wait

@@ -68,6 +68,12 @@ async def loud(ctx: Context, text: str) -> str:
 
 
 @app.workflow
+async def patient(ctx: Context) -> None:
+    """Call an activity of the page that fails, and will be tried again."""
+    await ctx.run("refuse", retry=Retry(initial="1h"))
+
+
+@app.workflow
 async def refused(ctx: Context) -> str:
     """Call an activity of the page that fails."""
     try:

@@ -14,6 +14,8 @@ from tests.unit.cli.conftest import Shop
 from weft_core import Client, Engine
 from weft_core.cli.exits import Exit
 from weft_core.cli.loading import load_app
+from weft_core.cli.progress import ERROR_SHOWN_MAX, awaited
+from weft_core.inspection import FiberView
 
 
 @pytest.fixture
@@ -78,6 +80,14 @@ def test_show_tells_what_an_ended_run_did(stored: Shop) -> None:
     assert "completed" in said.out
     assert 'stage = "paying"' in said.out
     assert "activity completed charge" in said.out
+
+
+def test_show_tells_why_an_activity_is_tried_again() -> None:
+    wait = {"op": "run", "activity": "charge", "attempt": 4, "last_error": f"KeyError: 'cents'\n{'x' * 500}"}
+    told = awaited(FiberView(id="0", frames=(), waiting_for=wait, ended=False))
+    assert told == f" in activity charge, attempt 4 after KeyError: 'cents' {'x' * (ERROR_SHOWN_MAX - 18)}"
+    del wait["last_error"]
+    assert awaited(FiberView(id="0", frames=(), waiting_for=wait, ended=False)) == " in activity charge, attempt 4"
 
 
 def edit(shop: Shop, old: str, new: str) -> None:
