@@ -3,6 +3,8 @@
  * `$ref` counts (objects in JavaScript list keys that look like integers first), nor the digits of integers past 2^53.
  */
 
+import { randomName } from "./random.js";
+
 /** Where a container stands: in which text, and at which number of it. */
 interface Place {
   readonly order: readonly object[];
@@ -32,7 +34,7 @@ export function parseJson(text: string): unknown {
 
 /** Long integers go through `JSON.parse` as strings with a mark that nobody can have written. */
 function parseExact(text: string): unknown {
-  const mark = Array.from(crypto.getRandomValues(new Uint32Array(4)), String).join("-");
+  const mark = randomName();
   let found = false;
   const marked = text.replace(STRING_OR_LONG_INTEGER, (token) => {
     if (token.startsWith('"') || Number.isSafeInteger(Number(token))) return token;

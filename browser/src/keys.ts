@@ -3,7 +3,7 @@
  * A test compares the two.
  */
 
-import { WeftError } from "./errors.js";
+import { type ErrorCode, WeftError } from "./errors.js";
 import { shownShort } from "./shown.js";
 
 const INBOX_DIGITS = 12;
@@ -12,28 +12,28 @@ const DUE_DIGITS = 15;
 export const COMPONENT_LENGTH_MAX = 1_200;
 /** Characters (not UTF-16 units) in a run id; see `checkRunId`. */
 export const RUN_ID_LENGTH_MAX = 200;
-const PLAIN = /^[A-Za-z0-9._:@=+,-]+$/;
-const PLAIN_BYTE = /[A-Za-z0-9._:@=+,-]/;
+const NOT_PLAIN = /[^A-Za-z0-9._:@=+,-]/gu;
+/** A lone surrogate: three bytes of its own, as Python's `surrogatepass` writes it. */
+const SURROGATE = /%ED%([AB].)%(..)/g;
 
 /**
  * One key component: ASCII letters, digits and `._:@=+,-` stay, all else becomes `%XX` per UTF-8 byte; empty is `~`.
  * Throws `limit_exceeded` when that is longer than COMPONENT_LENGTH_MAX.
  */
 export function quote(text: string): string {
-  const quoted = quotedFully(text);
-  if (quoted.length > COMPONENT_LENGTH_MAX) throw new WeftError("limit_exceeded", tooLong("an id", text));
-  return quoted;
+  return fitting("an id", text, "limit_exceeded");
 }
 
 function quotedFully(text: string): string {
-  if (text === "") return "~";
-  if (PLAIN.test(text)) return text;
-  let quoted = "";
-  for (const byte of utf8(text)) {
-    const char = String.fromCharCode(byte);
-    quoted += byte < 128 && PLAIN_BYTE.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
-  }
-  return quoted;
+  return text === "" ? "~" : text.replace(NOT_PLAIN, (char) => utf8(char).map(hex).join(""));
+}
+
+const hex = (byte: number): string => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+
+function utf8(char: string): number[] {
+  const code = char.charCodeAt(0);
+  if (char.length > 1 || code >> 11 !== 0x1b) return [...new TextEncoder().encode(char)];
+  return [0xed, 0x80 | ((code >> 6) & 63), 0x80 | (code & 63)];
 }
 
 /** How many characters `quote` makes of a text, also of one that it refuses. */
@@ -41,12 +41,15 @@ export function quotedLength(text: string): number {
   return quotedFully(text).length;
 }
 
-/** Why a text does not fit into a key, for people. */
-export function tooLong(what: string, text: string): string {
-  return (
-    `${what} is too long for a key: ${JSON.stringify([...text].slice(0, 30).join(""))}… takes ${quotedLength(text)} of ` +
-    `at most ${COMPONENT_LENGTH_MAX} characters, because all but ASCII letters, digits and ._:@=+,- are written as ` +
-    "three for each byte of UTF-8; choose a shorter one"
+/** The quoted text, or an error that says why it does not fit into a key. */
+function fitting(what: string, text: string, code: ErrorCode): string {
+  const quoted = quotedFully(text);
+  if (quoted.length <= COMPONENT_LENGTH_MAX) return quoted;
+  throw new WeftError(
+    code,
+    `${what} is too long for a key: ${JSON.stringify([...text].slice(0, 30).join(""))}… takes ${quoted.length} of ` +
+      `at most ${COMPONENT_LENGTH_MAX} characters, because all but ASCII letters, digits and ._:@=+,- are written as ` +
+      "three for each byte of UTF-8; choose a shorter one",
   );
 }
 
@@ -58,9 +61,7 @@ export function checkRunId(id: string): string {
     const message = `a run id must be a text of 1 to ${RUN_ID_LENGTH_MAX} characters, not ${told}`;
     throw new WeftError("declaration", message);
   }
-  if (quotedLength(id) > COMPONENT_LENGTH_MAX) {
-    throw new WeftError("declaration", tooLong("the run id", id));
-  }
+  fitting("the run id", id, "declaration");
   return id;
 }
 
@@ -69,48 +70,19 @@ export function checkSignalId(id: string): string {
   if (typeof id !== "string") {
     throw new WeftError("declaration", `the id of a signal must be a text, not ${shownShort(id)}`);
   }
-  if (quotedLength(id) > COMPONENT_LENGTH_MAX) {
-    throw new WeftError("declaration", tooLong("the signal's id", id));
-  }
+  fitting("the signal's id", id, "declaration");
   return id;
 }
 
 /** The text that `quote` was given. */
 export function unquote(component: string): string {
   if (component === "~") return "";
-  if (!component.includes("%")) return component;
-  return component.replace(/(?:%[0-9A-F]{2})+/g, (run) => {
-    const bytes = Uint8Array.from(run.slice(1).split("%"), (hex) => Number.parseInt(hex, 16));
-    return fromUtf8(bytes);
-  });
-}
-
-/** UTF-8 in which a lone surrogate is three bytes of its own, as Python's `surrogatepass` writes it. */
-function utf8(text: string): number[] {
-  const bytes: number[] = [];
-  for (const char of text) {
-    const code = char.codePointAt(0) ?? 0;
-    if (code < 0x80) bytes.push(code);
-    else if (code < 0x800) bytes.push(0xc0 | (code >> 6), 0x80 | (code & 63));
-    else if (code < 0x10000) bytes.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
-    else {
-      bytes.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 63), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
-    }
-  }
-  return bytes;
-}
-
-function fromUtf8(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; ) {
-    const first = bytes[i] ?? 0;
-    const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    let code = length === 1 ? first : first & (0xff >> (length + 1));
-    for (let k = 1; k < length; k++) code = (code << 6) | ((bytes[i + k] ?? 0) & 63);
-    text += String.fromCodePoint(code);
-    i += length;
-  }
-  return text;
+  const byte = (digits: string) => Number.parseInt(digits, 16) & 63;
+  return decodeURIComponent(
+    component.replace(SURROGATE, (_, high: string, low: string) =>
+      String.fromCharCode(0xd000 | (byte(high) << 6) | byte(low)),
+    ),
+  );
 }
 
 /** The first key after every key that starts with `prefix` (which ends in `/`). */

@@ -12,6 +12,7 @@ import {
   type ToPage,
   type ToWorker,
 } from "../protocol.js";
+import { randomName } from "../random.js";
 import { present, Unreachable } from "../reach.js";
 import { StoreUnavailable } from "../store/errors.js";
 import { type Activities, Calls } from "./calls.js";
@@ -137,7 +138,7 @@ export class Engine {
       else void this.#notLoaded(worker, url);
     };
     const { activities, ...rest } = this.#options;
-    this.#id = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    this.#id = randomName();
     this.#say({
       type: "open",
       protocol: PROTOCOL_VERSION,

@@ -2,6 +2,7 @@
 
 import { WeftError } from "../errors.js";
 import * as keys from "../keys.js";
+import { randomName } from "../random.js";
 import {
   type InboxKind,
   inboxRow,
@@ -48,7 +49,7 @@ const START_OPTIONS: Known<StartOptions> = {
 export async function start(store: Store, workflow: string, first: unknown, options: StartOptions): Promise<string> {
   checkStart(workflow, options);
   const args = [...(first === undefined ? [] : [first]), ...(options.args ?? [])];
-  const id = options.id === undefined ? newId() : keys.checkRunId(options.id);
+  const id = options.id === undefined ? randomName() : keys.checkRunId(options.id);
   const now = Date.now();
   const startAt = options.startAt?.getTime();
   const input = encode([args, options.kwargs ?? {}], `input of ${workflow}`);
@@ -171,8 +172,4 @@ function canonical(value: unknown): string {
     if (typeof item !== "object" || item === null || Array.isArray(item)) return item;
     return Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
-}
-
-function newId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(10)), (b) => b.toString(16).padStart(2, "0")).join("");
 }

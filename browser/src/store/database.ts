@@ -1,5 +1,6 @@
 /** Opening the IndexedDB database: its schema, and the cases in which an open must not be taken for an empty store. */
 
+import { randomName } from "../random.js";
 import { describe, type StoreError, StoreUnavailable, translate } from "./errors.js";
 
 const SCHEMA = 1;
@@ -25,11 +26,6 @@ export interface Logged {
 }
 
 export type Recent = readonly Logged[];
-
-/** A random name, also where `crypto.randomUUID` is missing (plain http). */
-export function randomName(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 /**
  * Open the database, making it when it does not exist - unless `known` says that it did exist, as the store with that

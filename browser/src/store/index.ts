@@ -1,10 +1,10 @@
 /** A store in an IndexedDB database of this origin: what pages, workers and, through `bridge.ts`, Python use. */
 
-import { gone, openDatabase, randomName } from "./database.js";
+import { randomName } from "../random.js";
+import { gone, openDatabase } from "./database.js";
 import { ConnectionLost, describe, StoreError, StoreUnavailable } from "./errors.js";
 import { freshLog, SCRATCH } from "./fresh_log.js";
 import { Hints } from "./hints.js";
-import { Known } from "./known.js";
 import type { Ownership } from "./ownership.js";
 import {
   type Batch,
@@ -16,7 +16,16 @@ import {
   SCAN_LIMIT_DEFAULT,
   type ScanOptions,
 } from "./port.js";
-import { checkRows, commitRows, getRows, lookAt, type Outcome, Outdated, readName, scanRows } from "./transactions.js";
+import {
+  checkRows,
+  commitRows,
+  keysFrom,
+  lastRows,
+  type Outcome,
+  Outdated,
+  readName,
+  readRows,
+} from "./transactions.js";
 
 export { Conflict, StoreError, StoreUnavailable } from "./errors.js";
 export { type Batch, type Durability, type Operations, type Row, SCAN_LIMIT_DEFAULT, type Store } from "./port.js";
@@ -62,9 +71,6 @@ export class IndexedDBStore implements OwnableStore {
   #connection: Promise<IDBDatabase> | null = null;
   #database: IDBDatabase | null = null;
   #store = "";
-  /** As the owner: the numbers of its first and of its latest commit. */
-  #owned: { readonly since: number; readonly latest: number } | null = null;
-  readonly #known = new Known();
   #sequence = 0;
   /**
    * Commits made while another is under way: they share the next transaction. Those of one client go one after another,
@@ -91,20 +97,24 @@ export class IndexedDBStore implements OwnableStore {
   }
 
   async get(keys: readonly string[]): Promise<Map<string, Row>> {
-    const rows = await this.#use((database) => getRows(database, [...new Set(keys)]));
-    return new Map(rows.map((row) => [row.key, row]));
+    return (await this.#read(keys)).rows;
   }
 
   async look(keys: readonly string[], start: string, end: string, limit: number): Promise<Looked> {
-    const { rows, found } = await this.#use((database) => lookAt(database, [...new Set(keys)], start, end, limit));
-    return { rows: new Map(rows.map((row) => [row.key, row])), found };
+    return this.#read(keys, keysFrom(start, end), limit);
   }
 
   async scan(start: string, end: string, options: ScanOptions = {}): Promise<Row[]> {
-    const limit = options.limit ?? SCAN_LIMIT_DEFAULT;
-    return this.#use((database) =>
-      start < end && limit > 0 ? scanRows(database, start, end, limit, options.reverse ?? false) : [],
-    );
+    const { limit = SCAN_LIMIT_DEFAULT, reverse } = options;
+    if (!(start < end && limit > 0)) return this.#use(() => []);
+    const range = keysFrom(start, end);
+    if (reverse) return this.#use((database) => lastRows(database, range, limit));
+    return (await this.#read([], range, limit)).found;
+  }
+
+  async #read(keys: readonly string[], range?: IDBKeyRange, limit?: number): Promise<Looked> {
+    const { rows, found } = await this.#use((database) => readRows(database, [...new Set(keys)], range, limit));
+    return { rows: new Map(rows.map((row) => [row.key, row])), found };
   }
 
   commit(batch: Batch): Promise<number> {
@@ -141,7 +151,6 @@ export class IndexedDBStore implements OwnableStore {
   }
 
   async release(): Promise<void> {
-    this.#owned = null;
     await this.#ownership?.release();
   }
 
@@ -190,27 +199,23 @@ export class IndexedDBStore implements OwnableStore {
 
   async #write(group: readonly Operations[]): Promise<readonly Outcome[]> {
     this.#sequence += 1;
-    const owner = this.#ownership?.held ?? false;
-    if (!owner) this.#owned = null;
-    const owned = this.#owned;
+    const standing = this.#ownership?.standing;
     let judged: readonly Outcome[] | null = null;
-    const fixed = {
+    const attempt = {
       client: this.#client,
       sequence: this.#sequence,
       durability: this.durability,
-      owner,
-      since: owned?.since ?? null,
+      standing,
       judged: (outcomes: readonly Outcome[]) => {
         judged = outcomes;
       },
     };
-    const known = this.#known.versions;
-    let guess = owned === null || group.length > 1 ? null : { latest: owned.latest, known };
+    let guess = standing?.canGuess && group.length === 1 ? standing : null;
     let repeated: readonly Outcome[] | null = null;
     const { outcomes, first } = await this.#use(async (database) => {
       for (;;) {
         try {
-          return await commitRows(database, group, { ...fixed, guess, repeated });
+          return await (guess?.commit(database, group, attempt) ?? commitRows(database, group, attempt, repeated));
         } catch (error) {
           guess = null; // so `Outdated` comes once at most
           if (error instanceof ConnectionLost && error.maybeApplied) repeated ??= judged;
@@ -218,21 +223,7 @@ export class IndexedDBStore implements OwnableStore {
         }
       }
     });
-    const numbers = outcomes.filter((outcome) => typeof outcome === "number");
-    const [number] = numbers;
-    const latest = numbers[numbers.length - 1];
-    if (repeated !== null) this.#known.forget();
-    else {
-      let alone = guess !== null;
-      for (const [place, outcome] of outcomes.entries()) {
-        if (typeof outcome !== "number") continue;
-        this.#known.committed(group[place] as Operations, outcome, alone);
-        alone = true;
-      }
-    }
-    if (number === undefined || latest === undefined) return outcomes;
-    if (first) this.#owned = { since: number, latest };
-    else if (owned !== null) this.#owned = { since: owned.since, latest };
+    standing?.committed(group, outcomes, { first, guessed: guess !== null, repeated: repeated !== null });
     return outcomes;
   }
 

@@ -1,6 +1,7 @@
 /** The guard "one engine per database": a Web Lock, which the browser frees when its holder ends, however it ends. */
 
 import { StoreError, StoreUnavailable } from "./errors.js";
+import { Standing } from "./standing.js";
 
 /** Where there are no Web Locks (plain http): holders in this context only. The owner row's fence is the real guard. */
 const heldHere = new Map<string, Promise<void>>();
@@ -9,6 +10,7 @@ export class Ownership {
   readonly #name: string;
   readonly #givingUp = new AbortController();
   #release: (() => void) | null = null;
+  #standing = new Standing();
   /** Settles when the lock is free again. */
   #freed: Promise<unknown> = Promise.resolve();
 
@@ -16,8 +18,9 @@ export class Ownership {
     this.#name = `weft:owner:${name}`;
   }
 
-  get held(): boolean {
-    return this.#release !== null;
+  /** While it is held. */
+  get standing(): Standing | undefined {
+    return this.#release === null ? undefined : this.#standing;
   }
 
   async acquire(wait: boolean): Promise<void> {
@@ -34,6 +37,7 @@ export class Ownership {
   async release(): Promise<void> {
     this.#release?.();
     this.#release = null;
+    this.#standing = new Standing();
     await this.#freed;
   }
 

@@ -5,13 +5,13 @@
 
 import { type Logged, META, RECENT, type Recent, ROWS, STORE } from "./database.js";
 import { Conflict, ConnectionLost, translate } from "./errors.js";
-import { written } from "./known.js";
 import type { Durability, Operations, Row } from "./port.js";
+import type { Standing } from "./standing.js";
 
 /** How many clients' latest commits are remembered; whoever repeats a commit was among the last. */
 const RECENT_MAX = 32;
-/** After how many of its commits an owner forgets those before. */
-const FORGET_EVERY = 64;
+/** Keys in `[start, end)`, which is not empty. */
+export const keysFrom = (start: string, end: string): IDBKeyRange => IDBKeyRange.bound(start, end, false, true);
 const NUMBERS = IDBKeyRange.bound(0, Number.POSITIVE_INFINITY);
 
 /** The number that one commit of a group got, or why nothing of it was written. */
@@ -23,25 +23,23 @@ export interface Attempt {
   /** Grows with each group of the client; the same again when a group is repeated. */
   readonly sequence: number;
   readonly durability: Durability;
-  /** Whether the client owns the store; `since`: the number of its first commit as the owner, null before that. */
-  readonly owner: boolean;
-  readonly since: number | null;
-  /**
-   * For a group of one: which commit this owner believes to be the latest, to write before anything was read; null to
-   * read first. `known` has versions of rows as of that commit.
-   */
-  readonly guess: { readonly latest: number; readonly known: ReadonlyMap<string, number> } | null;
-  /** The end of an earlier attempt is not known, but how it judged: null, or see whether that was applied. Without a guess. */
-  readonly repeated: readonly Outcome[] | null;
+  /** As the owner; undefined for everybody else. */
+  readonly standing: Standing | undefined;
   /** Gets the outcomes before anything is written. */
   readonly judged: (outcomes: readonly Outcome[]) => void;
 }
 
-/** Somebody else has committed since `Attempt.guess`; nothing was written. */
+/** What became of each commit of a group, and whether it is an owner's first write. */
+export interface Group {
+  readonly outcomes: readonly Outcome[];
+  readonly first: boolean;
+}
+
+/** Somebody else has committed when an owner guessed that nobody had; nothing was written. */
 export class Outdated extends Error {}
 
 /** Start a transaction and run `body` in it; `ended` says what the whole came to. */
-function transact<T>(
+export function transact<T>(
   database: IDBDatabase,
   stores: string[],
   mode: IDBTransactionMode,
@@ -82,32 +80,26 @@ function transact<T>(
   });
 }
 
-/** The rows among `keys`. */
-export function getRows(database: IDBDatabase, keys: readonly string[]): Promise<Row[]> {
+/** The rows among `keys`, and the first ones of a range. */
+export function readRows(
+  database: IDBDatabase,
+  keys: readonly string[],
+  range?: IDBKeyRange,
+  limit?: number,
+): Promise<{ rows: Row[]; found: Row[] }> {
   return transact(database, [ROWS], "readonly", "relaxed", "reading", (transaction) => {
     const rows = transaction.objectStore(ROWS);
-    const requests = keys.map((key) => rows.get(key) as IDBRequest<Row | undefined>);
-    return () => requests.flatMap((request) => request.result ?? []);
+    const single = keys.map((key) => rows.get(key) as IDBRequest<Row | undefined>);
+    const found: IDBRequest<Row[]> | undefined = range && rows.getAll(range, limit);
+    return () => ({ rows: single.flatMap((request) => request.result ?? []), found: found?.result ?? [] });
   });
 }
 
-/** Rows in `[start, end)`, which is not empty, in key order or reversed. */
-export function scanRows(
-  database: IDBDatabase,
-  start: string,
-  end: string,
-  limit: number,
-  reverse: boolean,
-): Promise<Row[]> {
+/** The last rows of a range, backwards. */
+export function lastRows(database: IDBDatabase, range: IDBKeyRange, limit: number): Promise<Row[]> {
   return transact(database, [ROWS], "readonly", "relaxed", "reading", (transaction) => {
-    const rows = transaction.objectStore(ROWS);
-    const range = IDBKeyRange.bound(start, end, false, true);
-    if (!reverse) {
-      const request: IDBRequest<Row[]> = rows.getAll(range, limit);
-      return () => request.result;
-    }
     const found: Row[] = [];
-    const request = rows.openCursor(range, "prev");
+    const request = transaction.objectStore(ROWS).openCursor(range, "prev");
     request.onsuccess = () => {
       const cursor = request.result;
       if (cursor === null) return;
@@ -115,22 +107,6 @@ export function scanRows(
       if (found.length < limit) cursor.continue();
     };
     return () => found;
-  });
-}
-
-/** The rows among `keys`, and the first ones of `[start, end)`, which is not empty. */
-export function lookAt(
-  database: IDBDatabase,
-  keys: readonly string[],
-  start: string,
-  end: string,
-  limit: number,
-): Promise<{ rows: Row[]; found: Row[] }> {
-  return transact(database, [ROWS], "readonly", "relaxed", "reading", (transaction) => {
-    const rows = transaction.objectStore(ROWS);
-    const single = keys.map((key) => rows.get(key) as IDBRequest<Row | undefined>);
-    const found: IDBRequest<Row[]> = rows.getAll(IDBKeyRange.bound(start, end, false, true), limit);
-    return () => ({ rows: single.flatMap((request) => request.result ?? []), found: found.result });
   });
 }
 
@@ -150,58 +126,40 @@ export function checkRows(database: IDBDatabase, expect: Operations["expect"]): 
   });
 }
 
-function write(rows: IDBObjectStore, operations: Operations, version: number): void {
+export function write(rows: IDBObjectStore, operations: Operations, version: number): void {
   for (const [start, end] of operations.deleteRange) {
-    if (start < end) rows.delete(IDBKeyRange.bound(start, end, false, true));
+    if (start < end) rows.delete(keysFrom(start, end));
   }
   for (const key of operations.delete) rows.delete(key);
   for (const [key, value] of operations.put) rows.put({ key, value, version });
 }
 
 /**
- * Commit a group: each as if by itself, one after the other, all durable together. Resolves to what became of each, and
- * whether it is an owner's first write.
- *
- * Every commit leaves a row under its number. With a guess that holds, and it does while one engine alone is writing, no
- * answer has to be waited for: adding the row of the next number fails when somebody else has taken it, and undoes the
- * whole; else the versions that this owner knows are still right. Every answer to wait for costs a tenth of the commit
- * or more. A guess that does not hold is `Outdated`; with a guess a conflict rejects.
+ * Commit a group: each as if by itself, one after the other, all durable together. Reads where the commits stand and what they
+ * expect, judges them, and writes. Every commit leaves a row under its number. `repeated`: the end of an earlier attempt is not
+ * known, but how it judged; see whether that was applied.
  */
 export function commitRows(
   database: IDBDatabase,
   group: readonly Operations[],
   attempt: Attempt,
-): Promise<{ outcomes: readonly Outcome[]; first: boolean }> {
-  return transact(database, [ROWS, META], "readwrite", attempt.durability, "writing", (transaction, refuse) => {
-    const rows = transaction.objectStore(ROWS);
-    const meta = transaction.objectStore(META);
-    if (attempt.guess === null) return commitReading(transaction, rows, meta, group, attempt);
-    const { client, sequence, since, guess } = attempt;
-    const [operations] = group as [Operations];
-    const number = guess.latest + 1;
-    const logged: Logged = { number, client, sequence, owner: true };
-    attempt.judged([number]);
-    meta.add(logged, number).onerror = (event) => {
-      event.stopPropagation(); // not prevented: it aborts the transaction, also one whose commit was asked for
-      refuse(new Outdated(), true);
-    };
-    const unknown = operations.expect.filter(([key, version]) => guess.known.get(key) !== version);
-    check(rows, unknown, refuse, () => transaction.commit());
-    write(rows, operations, number);
-    if (since !== null && number % FORGET_EVERY === 0) meta.delete(IDBKeyRange.bound(since, number, true, true));
-    if (unknown.length === 0) transaction.commit();
-    return () => ({ outcomes: [number], first: false });
-  });
+  repeated: readonly Outcome[] | null,
+): Promise<Group> {
+  return transact(database, [ROWS, META], "readwrite", attempt.durability, "writing", (transaction) =>
+    commitReading(transaction, group, attempt, repeated),
+  );
 }
 
-/** `commitRows` without a guess: read where the commits stand and what they expect, judge them, and write. */
 function commitReading(
   transaction: IDBTransaction,
-  rows: IDBObjectStore,
-  meta: IDBObjectStore,
   group: readonly Operations[],
-  { client, sequence, owner, since, repeated, judged }: Attempt,
-): () => { outcomes: readonly Outcome[]; first: boolean } {
+  { client, sequence, standing, judged }: Attempt,
+  repeated: readonly Outcome[] | null,
+): () => Group {
+  const rows = transaction.objectStore(ROWS);
+  const meta = transaction.objectStore(META);
+  const owner = standing !== undefined;
+  const since = standing?.since ?? null;
   let outcomes: readonly Outcome[] = [];
   let first = false;
   const latest = meta.openCursor(NUMBERS, "prev");
@@ -234,7 +192,7 @@ function commitReading(
       for (const commit of logged) meta.put(commit, commit.number);
       const ownedByOthers = log.some((c) => c.owner && c.client !== client && c.number > (since ?? 0));
       first = owner && (since === null || ownedByOthers);
-      if (first) forgetEarlier(meta, [...log, ...logged]);
+      if (first) standing?.forgetEarlier(meta, [...log, ...logged]);
       for (const [place, outcome] of outcomes.entries()) {
         if (typeof outcome === "number") write(rows, group[place] as Operations, outcome);
       }
@@ -258,21 +216,17 @@ function judge(group: readonly Operations[], versions: Map<string, number>, late
   });
 }
 
-/**
- * A new owner's first commit: forget the log before it, but for the first number after every earlier owner's latest. An
- * earlier owner that still runs would take that number next.
- */
-function forgetEarlier(meta: IDBObjectStore, log: readonly Logged[]): void {
-  const last = log[log.length - 1] as Logged;
-  const before = log.findLast((commit) => commit.owner && commit.client !== last.client);
-  for (const commit of log) {
-    if (commit.number === (before?.number ?? -1) + 1) meta.put({ ...commit, keep: true }, commit.number);
-    else if (commit !== last && !commit.keep) meta.delete(commit.number);
+/** What a commit with these operations and this number does to the versions of rows. */
+export function written(versions: Map<string, number>, operations: Operations, number: number): void {
+  for (const [start, end] of operations.deleteRange) {
+    for (const key of versions.keys()) if (start <= key && key < end) versions.set(key, 0);
   }
+  for (const key of operations.delete) versions.set(key, 0);
+  for (const [key] of operations.put) versions.set(key, number);
 }
 
 /** Compare versions, in order: `refuse` with the first conflict, or `hold` once when all hold. Nothing, if all is none. */
-function check(
+export function check(
   rows: IDBObjectStore,
   expect: Operations["expect"],
   refuse: (error: Error) => void,
