@@ -1,11 +1,12 @@
 /**
  * Values between JavaScript and the codec's JSON text. Plain data is plain JSON on both sides; what JSON lacks is an
  * object with one key that starts with `$`, as `weft_core/resume/values` writes it. Python types that JavaScript has no
- * word for (dates with zones, decimals, classes of the app) stay as they are tagged.
+ * word for (dates with zones, decimals, classes of the app) stay as they are tagged, and are written as they were read.
  */
 
 import { NotStorable } from "./errors.js";
 import { numbered } from "./json.js";
+import { randomName } from "./random.js";
 import { ascii } from "./records.js";
 import { shownShort } from "./shown.js";
 
@@ -19,7 +20,11 @@ const PLACE_END_LENGTH = 60;
  * Stands for a zero below zero, which JSON can say and `JSON.stringify` does not; nobody can have written it. In quotes it
  * is no part of another text: the quotes of those are escaped.
  */
-const MINUS_ZERO = `-0 ${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
+const MINUS_ZERO = `-0 ${randomName()}`;
+
+const SENDABLE = "plain data, a Date or a Uint8Array";
+/** Parts of decoded values that are as they are stored: only by being the very same are they told from a dict with such keys. */
+const stored = new WeakSet<object>();
 
 /** Codec text of a value. Throws `checkpoint` for what cannot be stored, and says where it stands. */
 export function encode(value: unknown, what: string): string {
@@ -58,22 +63,34 @@ function lower(value: unknown, path: string, within: readonly object[]): unknown
     case "object":
       break;
     default:
-      throw refused(path, `is a ${typeof value}, which cannot be stored; send plain data`);
+      throw refused(path, `is a ${typeof value}, which cannot be stored; send ${SENDABLE}`);
   }
   if (value === null) return null;
+  if (value instanceof Date) return { $datetime: isoFormat(value, path) };
+  if (value instanceof Uint8Array) {
+    return { $bytes: btoa(Array.from(value, (byte) => String.fromCharCode(byte)).join("")) };
+  }
   if (within.includes(value)) throw refused(path, "refers to what it is in; send plain data");
-  if (within.length >= DEPTH_MAX) throw refused(path, `is nested more than ${DEPTH_MAX} deep; flatten it`);
+  const asRead = stored.has(value);
+  if (within.length >= DEPTH_MAX && !asRead) throw refused(path, `is nested more than ${DEPTH_MAX} deep; flatten it`);
   const inside = [...within, value];
   if (Array.isArray(value)) return value.map((item, i) => lower(item, `${path}[${i}]`, inside));
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
     const kind = value.constructor?.name ?? "object";
-    throw refused(path, `is a ${kind}, which cannot be stored; send plain data`);
+    throw refused(path, `is a ${kind}, which cannot be stored; send ${SENDABLE}`);
   }
   const items = Object.entries(value)
     .filter(([, item]) => item !== undefined)
     .map(([key, item]): [string, unknown] => [key, lower(item, `${path}.${key}`, inside)]);
-  return items.some(([key]) => key.startsWith("$")) ? { $dict: items } : fromEntries(items);
+  return !asRead && items.some(([key]) => key.startsWith("$")) ? { $dict: items } : fromEntries(items);
+}
+
+/** As Python writes the same instant in UTC, of which it knows the years 1 to 9999. */
+function isoFormat(date: Date, path: string): string {
+  const year = date.getUTCFullYear();
+  if (!(year > 0 && year < 10_000)) throw refused(path, "is no date of the years 1 to 9999");
+  return date.toISOString().replace("Z", "000+00:00").replace(".000000", "");
 }
 
 /** An integer as it is written: a number where that is exact. */
@@ -89,11 +106,14 @@ function fromEntries(items: Iterable<readonly [string, unknown]>): Record<string
   return made;
 }
 
-function define(made: Record<string, unknown>, key: string, value: unknown): void {
+function define(made: object, key: string, value: unknown): void {
   Object.defineProperty(made, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
-/** The value of a codec text parsed by `parseJson`: tags that JavaScript knows become values, shared parts stay shared. */
+/**
+ * The value of a codec text parsed by `parseJson`: tags that JavaScript knows become values, shared parts stay shared. Others
+ * are frozen objects, which `encode` writes as they were.
+ */
 export function decode(node: unknown): unknown {
   return new Decoder(node).raise(node);
 }
@@ -103,6 +123,7 @@ class Decoder {
   #numbered: readonly object[] | undefined;
   readonly #root: unknown;
   readonly #made = new Map<object, unknown>();
+  readonly #kept = new Map<object, object>();
 
   constructor(root: unknown) {
     this.#root = root;
@@ -119,6 +140,26 @@ class Decoder {
     this.#made.set(node, made);
     for (const [key, item] of entries) define(made, key, this.raise(item));
     return made;
+  }
+
+  #target(payload: unknown): unknown {
+    this.#numbered ??= numbered(this.#root);
+    return this.#numbered[Number(payload)];
+  }
+
+  /** The node itself, for `encode` to write: references count in this text only, so what they mean stands in their place. */
+  #keep(node: unknown): unknown {
+    if (typeof node !== "object" || node === null) return node;
+    const known = this.#kept.get(node);
+    if (known) return known;
+    const entries = Object.entries(node);
+    const [first] = entries;
+    if (entries.length === 1 && first?.[0] === "$ref") return this.#keep(this.#target(first[1]));
+    const kept = Array.isArray(node) ? [] : {};
+    this.#kept.set(node, kept);
+    stored.add(kept);
+    for (const [key, item] of entries) define(kept, key, this.#keep(item));
+    return Object.freeze(kept);
   }
 
   #list(node: object, items: readonly unknown[]): unknown[] {
@@ -157,8 +198,7 @@ class Decoder {
   #tagged(node: object, tag: string, payload: unknown): unknown {
     switch (tag) {
       case "$ref":
-        this.#numbered ??= numbered(this.#root);
-        return this.raise(this.#numbered[Number(payload)]);
+        return this.raise(this.#target(payload));
       case "$float":
         return { nan: Number.NaN, inf: Number.POSITIVE_INFINITY, "-inf": Number.NEGATIVE_INFINITY }[String(payload)];
       case "$int": {
@@ -166,16 +206,17 @@ class Decoder {
         return hex.startsWith("-") ? -BigInt(hex.slice(1)) : BigInt(hex);
       }
       case "$str":
-        return (payload as number[]).map((code) => String.fromCharCode(code)).join("");
+        return (payload as number[]).map((code) => String.fromCodePoint(code)).join("");
       case "$tuple":
-        return Array.isArray(payload) ? this.#list(node, payload) : node;
+        if (Array.isArray(payload)) return this.#list(node, payload);
+        break;
       case "$set":
       case "$frozenset":
-        return Array.isArray(payload) ? this.#set(node, payload) : node;
+        if (Array.isArray(payload)) return this.#set(node, payload);
+        break;
       case "$dict":
-        return Array.isArray(payload) ? this.#dict(node, payload as [unknown, unknown][]) : node;
-      default:
-        return node;
+        if (Array.isArray(payload)) return this.#dict(node, payload as [unknown, unknown][]);
     }
+    return this.#keep(node);
   }
 }

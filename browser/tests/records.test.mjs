@@ -119,7 +119,10 @@ test("what cannot be stored is refused with the place where it stands", () => {
   assert.equal(values.encode([twice, twice], "x"), '[{"n":1},{"n":1}]');
   for (const [value, place] of [
     [{ a: [1, () => 1] }, "x.a[1]"],
-    [{ when: new Date(0) }, "x.when"],
+    [{ seen: new Map() }, "x.seen is a Map, which cannot be stored; send plain data, a Date or a Uint8Array"],
+    [{ when: new Date(Number.NaN) }, "x.when is no date of"],
+    [{ when: new Date("-000001-01-01") }, "x.when is no date of"],
+    [{ when: new Date("+010000-01-01") }, "x.when is no date of"],
     [{ n: Symbol("n") }, "x.n"],
     [ring, "x.next.back refers to what it is in"],
   ]) {
@@ -128,6 +131,84 @@ test("what cannot be stored is refused with the place where it stands", () => {
       (error) => error.code === "checkpoint" && error.message.includes(place),
     );
   }
+});
+
+test("what JavaScript has no word for goes back to Python as it came", () => {
+  const texts = python(
+    `from collections import deque
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
+from weft_core.resume.values import Registry, ValueCodec
+codec = ValueCodec(Registry())
+at = datetime(2024, 1, 2, 3, 4, 5, 678901, timezone(timedelta(hours=2), "EET"))
+shared = [Decimal("1.10"), -0.0, 2**70]
+values = [
+    at, at.date(), at - at, Decimal("-1.50"), bytes([0, 255]), Fraction(1, 3), range(3),
+    {"at": at, "deep": [{"b": b"x"}, deque([{1: at}])]},
+    [shared, deque([shared, ("t", {3: at})]), deque([at, at])],
+    {"10": at.tzinfo, "2": deque([{"$decimal": "no tag"}, {"7": at.tzinfo}]), "0": [at.tzinfo]},
+    {"$decimal": "1"},
+]
+print(json.dumps([codec.encode(value) for value in values]))`,
+    null,
+  );
+  const again = texts.map((text) => values.encode(values.decode(values.parseJson(text)), "x"));
+  const differences = python(
+    `from weft_core.resume.values import Registry, ValueCodec
+codec = ValueCodec(Registry())
+print(json.dumps([texts for texts in told if codec.decode(texts[0]) != codec.decode(texts[1])]))`,
+    texts.map((text, i) => [text, again[i]]),
+  );
+  assert.deepEqual(differences, []);
+});
+
+test("a stored node is known by itself, in whole or in part; an object like it is a dict", () => {
+  const text = '{"who":{"$object":["app:Person",{"born":{"$date":"1815-12-10"},"of":["x"]}]},"same":{"$ref":1}}';
+  const read = values.decode(values.parseJson(text));
+  const { who } = read;
+  assert.deepEqual(who, { $object: ["app:Person", { born: { $date: "1815-12-10" }, of: ["x"] }] });
+  assert.equal(read.same, who);
+  const again = JSON.stringify(who);
+  assert.equal(values.encode(who, "x"), again);
+  assert.equal(values.encode(read, "x"), `{"who":${again},"same":${again}}`);
+  assert.equal(values.encode([who.$object[1].born], "x"), '[{"$date":"1815-12-10"}]');
+  assert.equal(values.encode({ ...who.$object[1].born }, "x"), '{"$dict":[["$date","1815-12-10"]]}');
+  assert.throws(() => {
+    who.$object[1].born.$date = "1815-12-11";
+  }, TypeError);
+  const ring = values.decode(values.parseJson('{"$deque":[null,[{"$ref":0}]]}'));
+  assert.throws(() => values.encode(ring, "x"), { code: "checkpoint", message: /refers to what it is in/ });
+});
+
+test("dates and bytes are written as Python writes them", () => {
+  const dates = [
+    "2024-01-02T03:04:05Z",
+    "2024-01-02T03:04:05.678Z",
+    "0001-01-01T00:00:00.001Z",
+    "9999-12-31T23:59:59Z",
+  ];
+  const sent = [...dates.map((iso) => new Date(iso)), new Uint8Array([0, 255, 1]), new Uint8Array(150_000)];
+  const texts = sent.map((value) => values.encode({ value }, "x"));
+  const read = python(
+    `from weft_core.resume.values import Registry, ValueCodec
+codec = ValueCodec(Registry())
+values = [codec.decode(text) for text in told]
+print(json.dumps([[codec.encode(value), repr(value)[:1_000]] for value in values]))`,
+    texts,
+  );
+  assert.deepEqual(
+    read.map(([text]) => text),
+    texts,
+  );
+  assert.match(read[1][1], /datetime\(2024, 1, 2, 3, 4, 5, 678000, tzinfo=datetime.timezone.utc\)/);
+  assert.match(read[4][1], /b'\\x00\\xff\\x01'/);
+});
+
+test("a text that Python tells by code points comes out right", () => {
+  const { decode, parseJson } = values;
+  assert.equal(decode(parseJson('{"$str":[55357,56832,32,128512]}')), "\u{1f600} \u{1f600}");
 });
 
 test("values may be nested as deep as in Python, and no deeper", () => {

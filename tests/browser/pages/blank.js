@@ -22,7 +22,7 @@ const activities = {
     if (how === "throw nothing") throw undefined;
     if (how === "throw an object") throw { code: 5, message: "boom" };
     if (how === "throw a riddle") throw Object.assign(Object.create(null), { message: Symbol("riddle") });
-    if (how === "give a date") return new Date(0);
+    if (how === "give a map") return new Map();
     if (how === "give a function") return () => 1;
     return 10n;
   },
