@@ -40,8 +40,9 @@ export class NotStorable extends WeftError {
 }
 
 /**
- * A run ended without a result. `type` is the Python exception's class, `detail` what it
- * said and `traceback` its text, when it has one.
+ * A run ended without a result. Of the Python exception that it failed with, `type` is the class, `detail` what it said and
+ * `traceback` what Python prints, notes included; `cause` is the exception it was raised from, an `Error` whose `stack` is
+ * what Python prints of that.
  */
 export class RunFailed extends WeftError {
   readonly runId: string;
@@ -53,14 +54,15 @@ export class RunFailed extends WeftError {
   constructor(
     code: "run_failed" | "run_cancelled" | "run_terminated" | "run_timed_out",
     message: string,
-    facts: { runId: string; status: string; type?: string; detail?: string; traceback?: string },
+    facts: { runId: string; status: string },
+    raised?: Error,
   ) {
-    super(code, message);
+    super(code, message, raised?.cause === undefined ? {} : { cause: raised.cause });
     this.name = "RunFailed";
     this.runId = facts.runId;
     this.status = facts.status;
-    this.type = facts.type ?? "";
-    this.detail = facts.detail ?? "";
-    this.traceback = facts.traceback ?? "";
+    this.type = raised?.name ?? "";
+    this.detail = raised?.message ?? "";
+    this.traceback = raised?.stack ?? "";
   }
 }

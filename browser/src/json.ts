@@ -49,14 +49,16 @@ function parseExact(text: string): unknown {
 
 /** The containers of a parsed value in the order their opening brackets stand, beginning with itself. */
 export function numbered(root: unknown): readonly object[] {
-  if (typeof root !== "object" || root === null) return [];
-  const place = places.get(root);
-  if (place) return place.order.slice(place.at);
   const found: object[] = [];
   const visit = (node: unknown): void => {
     if (typeof node !== "object" || node === null) return;
-    found.push(node);
-    for (const item of Object.values(node)) visit(item);
+    const place = places.get(node);
+    // What stands behind it in its text, too: nothing refers to that.
+    if (place) found.push(...place.order.slice(place.at));
+    else {
+      found.push(node);
+      for (const item of Object.values(node)) visit(item);
+    }
   };
   visit(root);
   return found;

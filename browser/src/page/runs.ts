@@ -18,6 +18,7 @@ import type { Row, Store } from "../store/index.js";
 import { decode } from "../values.js";
 import { checkList, type ListOptions } from "./listing.js";
 import { refuse } from "./options.js";
+import { pythonError } from "./python_error.js";
 
 const SCAN_LIMIT = 1_000;
 const ROOT_FIBER = "0";
@@ -174,9 +175,8 @@ function outcome(record: RunRecord): { readonly result: unknown } | undefined {
     case "timed_out":
       throw new RunFailed("run_timed_out", `run ${record.id} passed its workflow's timeout`, facts);
     case "failed": {
-      const { type, message, traceback } = describeError(record.error);
-      const detail = { ...facts, type, detail: message, traceback };
-      throw new RunFailed("run_failed", `run ${record.id} failed: ${type}: ${message}`, detail);
+      const raised = pythonError({ $error: record.error });
+      throw new RunFailed("run_failed", `run ${record.id} failed: ${raised.name}: ${raised.message}`, facts, raised);
     }
     default:
       if (record.problem) {
@@ -185,16 +185,6 @@ function outcome(record: RunRecord): { readonly result: unknown } | undefined {
       }
       return undefined;
   }
-}
-
-function describeError(error: unknown): { type: string; message: string; traceback: string } {
-  const raw = (typeof error === "object" && error !== null ? error : {}) as Record<string, unknown>;
-  const name = String(raw["type"] ?? "Exception");
-  return {
-    type: name.slice(name.lastIndexOf(":") + 1),
-    message: String(raw["message"] ?? ""),
-    traceback: String(raw["traceback"] ?? ""),
-  };
 }
 
 /** Whether a fiber's row says that an activity is under way. A damaged row says nothing: it must not hide other runs. */
