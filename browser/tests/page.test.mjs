@@ -173,6 +173,37 @@ test("what is given beside a signal's payload overwrites no part of the message"
   await other.close();
 });
 
+test("messages that are sent at once arrive in order, at the cost of one commit each", async () => {
+  const other = await openStore("line");
+  let commits = 0;
+  const counting = {
+    name: other.name,
+    get: (names) => other.get(names),
+    commit: (batch) => {
+      commits += 1;
+      return other.commit(batch);
+    },
+  };
+  for (const id of ["a", "b"]) await start(other, "order", 1, { id });
+  const ended = { id: "c", workflow: "order", version: "1", status: "completed", input: [[], {}], created_at: 5 };
+  await other.commit({ put: { [keys.run("c")]: JSON.stringify(ended) } });
+  const names = Array.from({ length: 50 }, (_, n) => `n${n}`);
+  const sent = names.flatMap((name) => [
+    send(counting, "a", "signal", { name }),
+    send(counting, "b", "signal", { name: "once", id: "same" }),
+    send(counting, "c", "signal", { name }).catch((error) => error.code),
+    send(counting, "a", "signal", { name: 5 }).catch((error) => error.code),
+  ]);
+  const codes = new Set(await Promise.all(sent));
+  assert.deepEqual(codes, new Set([undefined, "run_closed", "declaration"]));
+  const arrived = async (id) =>
+    (await other.scan(keys.inboxes(id), keys.prefixEnd(keys.inboxes(id)))).map((row) => JSON.parse(row.value).name);
+  assert.deepEqual(await arrived("a"), names);
+  assert.deepEqual(await arrived("b"), ["once"]);
+  assert.equal(commits, names.length + 1);
+  await other.close();
+});
+
 test("a parked run that is to go on has no outcome until an engine has looked at it again", async () => {
   const watch = new Watch(store);
   const run = new Run(store, watch, "parked");

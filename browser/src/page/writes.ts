@@ -116,7 +116,10 @@ export function checkName(kind: InboxKind, name: unknown): void {
   if (typeof name !== "string") refuse(kind === "signal" ? "a signal's name is a text" : "a reason is a text", name);
 }
 
-/** Put something into a run's inbox; resolves when it is durable. */
+/** The last message on its way to each run: of those written at the same moment one wins and all others begin again. */
+const underWay = new Map<string, Promise<void>>();
+
+/** Put something into a run's inbox, after what was sent to it before; resolves when it is durable. */
 export async function send(
   store: Store,
   runId: string,
@@ -125,6 +128,26 @@ export async function send(
 ): Promise<void> {
   checkName(kind, name);
   const runKey = existingKey(runId);
+  const place = `${store.name} ${runKey}`;
+  const deliver = () => write(store, runId, kind, name, payload, id);
+  const sent = underWay.get(place)?.then(deliver, deliver) ?? deliver();
+  underWay.set(place, sent);
+  try {
+    await sent;
+  } finally {
+    if (underWay.get(place) === sent) underWay.delete(place);
+  }
+}
+
+async function write(
+  store: Store,
+  runId: string,
+  kind: InboxKind,
+  name: string,
+  payload: string,
+  id: string | undefined,
+): Promise<void> {
+  const runKey = keys.run(runId);
   const seqKey = keys.seq(runId);
   const seenKey = id === undefined ? undefined : keys.seen(runId, keys.checkSignalId(id));
   for (let i = 0; i < CONFLICT_RETRIES_MAX; i++) {
