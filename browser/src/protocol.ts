@@ -72,8 +72,8 @@ export type ToPage =
   | { readonly type: "abort"; readonly call: number };
 
 /**
- * Where an engine stands. `waiting`: another tab advances the runs, this one takes over when that ends; or the site did not
- * answer, as `message` says, and this one tries again by itself. `booting`: this one has the lock and starts Python.
+ * Where an engine stands. `waiting`: its worker is being loaded; or another tab advances the runs, this one takes over when
+ * that ends; or the site did not answer, as `message` says, and this one tries again by itself. `booting`: this one has the lock and starts Python.
  * `serving`: runs advance. `closed`: ended on request. `failed`: `message` says why; it stays so until somebody calls `start`.
  */
 export type EnginePhase = "waiting" | "booting" | "serving" | "closed" | "failed";

@@ -11,6 +11,21 @@ pytestmark = pytest.mark.browser
 FAILURE = "({ code, name, message }) => `${name} ${code}: ${message}`"
 
 
+def test_an_engine_that_was_started_is_never_closed_before_it_serves(browser: Browser) -> None:
+    page = browser.page()
+    page.wait_for_function("window.weft !== undefined")
+    phases = page.evaluate(
+        """openWeft({}).then((it) => new Promise((done) => {
+          const phases = [];
+          it.engine.on("change", ({ phase }) => {
+            phases.push(phase);
+            if (phase === "serving") done(phases);
+          });
+        }))"""
+    )
+    assert phases[0] == "waiting" and "closed" not in phases and phases[-1] == "serving"
+
+
 def test_a_late_answer_of_a_killed_worker_is_no_answer_to_the_next(browser: Browser) -> None:
     page = browser.page()
     open_weft(page)

@@ -83,6 +83,7 @@ def test_what_is_missing_for_good_stays_a_failure(browser: Browser) -> None:
         page.wait_for_function("it.engine.view.phase === 'failed'")
         said = page.evaluate("it.engine.view.message")
         assert "404" in said and advice in said
+        assert f"Weft: {said}" in browser.messages, "told where nobody listens"
         assert page.evaluate("it.engine.view.retryAt") is None
         browser.refusals.clear()
         page.evaluate("it.engine.kill()")

@@ -120,6 +120,7 @@ export class Engine {
       return;
     }
     this.#worker = worker;
+    this.#own = { phase: "waiting", message: "loading the worker" };
     const calls = new Calls(this.#options.activities, (message) => worker.postMessage(message));
     this.#calls = calls;
     let loaded = false;
@@ -148,6 +149,7 @@ export class Engine {
       suspects: this.#suspects,
       guilty: [...this.#guilty],
     });
+    this.#tell();
   }
 
   /** End this tab's worker at once, in the middle of whatever it does: what is committed is all that is left. */
@@ -276,6 +278,7 @@ export class Engine {
       const message = `${state.message}; trying again in ${this.#retries.plan()} s`;
       this.#own = { phase: "waiting", message };
     }
+    if (this.#own.phase === "failed") console.error(`Weft: ${state.message}`); // also where nobody listens
     this.#calls?.end();
     this.#calls = undefined;
     // A worker that is terminated cannot say so itself.

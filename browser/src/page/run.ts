@@ -80,9 +80,10 @@ export class Run {
   }
 
   /**
-   * Wait for the run's end. Rejects with `RunFailed` when it ended without a result or is parked with a problem, and
-   * with the signal's reason when that aborts; the run goes on regardless. Rejects with `store_unavailable` when this
-   * client is closed first.
+   * Wait for the run's end, also while no engine advances it: one that failed is told of in the console and by `engine.on`, and
+   * another may come. Rejects with `RunFailed` when the run ended without a result or is parked with a problem, and with
+   * the signal's reason when that aborts; the run goes on regardless. Rejects with `store_unavailable` when this client is
+   * closed first.
    */
   async result(options: ResultOptions = {}): Promise<unknown> {
     checkOptions("result", options, RESULT_OPTIONS);
