@@ -341,6 +341,34 @@ test("a watched run may hold what JSON cannot", async () => {
   await other.close();
 });
 
+test("a read that fails over and over is told once, and the run is heard of when it comes", async () => {
+  const other = await openStore("missing");
+  const watch = new Watch(other);
+  let looks = 0;
+  const store = {
+    scan: (...of) => other.scan(...of),
+    look: async (...of) => {
+      const found = await other.look(...of);
+      looks += 1;
+      if (looks < 4) await other.commit({ put: { x: `${looks}` } });
+      if (looks === 4) await start(other, "order", 1, { id: "m" });
+      return found;
+    },
+  };
+  const heard = [];
+  await new Promise((resolve) => {
+    new Run(store, watch, "m").on(
+      "change",
+      (view) => resolve(heard.push(view.id)),
+      (error) => heard.push(error.code),
+    );
+  });
+  assert.ok(looks > 4);
+  assert.deepEqual(heard, ["run_not_found", "m"]);
+  watch.close();
+  await other.close();
+});
+
 test("a listener's failure stops no other, and closing ends what waits", async () => {
   const other = await openStore("closing");
   const open = { id: "r", workflow: "w", version: "1", status: "running", input: null, created_at: 5 };

@@ -150,17 +150,47 @@ def test_a_start_that_is_on_its_way_when_the_client_closes_is_told_what_became_o
 def test_whatever_an_activity_of_the_page_does_its_run_hears_of_it(browser: Browser) -> None:
     page = browser.page()
     open_weft(page)
-    unstorable = "WeftError: WeftError: result of misbehave is a {}, which cannot be stored; send plain data, a Date or a Uint8Array"
+    send = "which cannot be stored; send plain data, a Date or a Uint8Array"
+    unstorable = f"WeftError: WeftError: result of misbehave is a {{}}, {send}"
     for how, told, attempts in (
         ("throw nothing", "Error: Error: undefined", 2),
         ("throw an object", "Error: Error: boom", 2),
         ("throw a riddle", "Error: Error: {}", 2),
+        ("throw for good", "RangeError: RangeError: sold out", 1),
         ("give a map", unstorable.format("Map"), 1),
         ("give a function", unstorable.format("function"), 1),
     ):
         page.evaluate("calls.length = 0")
         assert page.evaluate("(how) => it.start('misbehaved', how).then((run) => run.result())", how) == told
         assert page.evaluate("calls.length") == attempts, how
+
+
+def test_what_the_page_hands_on_is_in_python_what_it_was(browser: Browser) -> None:
+    page = browser.page()
+    open_weft(page)
+    sent = "{ at: new Date(1704164645678), raw: new Uint8Array([0, 255]) }"
+    results = page.evaluate(
+        f"""(async () => {{
+          const first = await (await it.start('handed_on', {sent})).result();
+          const second = await (await it.start('handed_on', first.value)).result();
+          return [first.shown, second.shown, first.same && second.same];
+        }})()"""
+    )
+    assert (
+        results[0]
+        == results[1]
+        == (
+            "{'at': datetime.datetime(2024, 1, 2, 3, 4, 5, 678000, tzinfo=datetime.timezone.utc), 'raw': b'\\x00\\xff'}"
+        )
+    )
+    assert results[2] is True
+
+
+def test_an_activity_of_the_page_has_no_keyword_arguments_and_says_so_once(browser: Browser) -> None:
+    page = browser.page()
+    open_weft(page)
+    told = page.evaluate("it.start('named').then((run) => run.result())")
+    assert told == "TypeError: JavaScript has no keyword arguments: give shout its text by position"
 
 
 def test_names_and_places_that_cannot_be_are_refused_or_told(browser: Browser) -> None:

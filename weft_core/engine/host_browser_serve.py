@@ -79,8 +79,14 @@ class Door:
     def activity(self, name: str) -> Any:
         """An activity that the page carries out."""
 
-        async def call_page(*args: Any) -> Any:
+        async def call_page(*args: Any, **named: Any) -> Any:
             assert self.engine is not None
+            if named:
+                error = TypeError(
+                    f"JavaScript has no keyword arguments: give {name} its {', '.join(named)} by position"
+                )
+                error.non_retryable = True  # type: ignore[attr-defined]
+                raise error
             codec = self.engine.app.codec
             info = activity_info()
             self._call_count += 1

@@ -15,13 +15,17 @@ export interface ActivityInfo {
   readonly signal: AbortSignal;
 }
 
-/** The workflow's positional arguments, then what there is to know of the attempt. Plain data in, plain data out. */
+/**
+ * The workflow's positional arguments, then what there is to know of the attempt. Plain data in, plain data out. An error with
+ * `non_retryable: true` is not tried again, as in Python.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: activities declare their own arguments
 export type Activity = (...args: any[]) => unknown;
 
 export type Activities = Readonly<Record<string, Activity>>;
 
 type Call = Extract<ToPage, { type: "call" }>;
+type Threw = Extract<ToWorker, { type: "threw" }>;
 
 /** The calls of one worker that are under way. Workers count their calls by themselves: none may answer another's. */
 export class Calls {
@@ -46,8 +50,7 @@ export class Calls {
       const result = await activity(...(decode(parseJson(args)) as unknown[]), info);
       answer = { type: "returned", call, value: encode(result, `result of ${name}`) };
     } catch (error) {
-      // What cannot be stored now cannot be stored after another attempt either, which would do its work again.
-      answer = { type: "threw", call, ...described(error), final: error instanceof NotStorable };
+      answer = { type: "threw", call, ...described(error) };
     }
     if (this.#open.get(call) !== abort) return;
     this.#open.delete(call);
@@ -68,14 +71,16 @@ export class Calls {
   }
 }
 
-/** Name and message of whatever was thrown; anything may be, also what cannot be turned into text. */
-function described(thrown: unknown): { name: string; message: string } {
+/** What is told of whatever was thrown; anything may be, also what cannot be turned into text. */
+function described(thrown: unknown): Pick<Threw, "name" | "message" | "final"> {
   const text = (part: unknown): string | undefined => (typeof part === "string" ? part : undefined);
   try {
-    const { name, message } = (thrown ?? {}) as { name?: unknown; message?: unknown };
-    return { name: text(name) || "Error", message: text(message) ?? (text(thrown) || shown(thrown)) };
+    const { name, message, non_retryable } = (thrown ?? {}) as Record<string, unknown>;
+    // What cannot be stored now cannot be stored after another attempt either, which would do its work again.
+    const final = non_retryable === true || thrown instanceof NotStorable;
+    return { name: text(name) || "Error", message: text(message) ?? (text(thrown) || shown(thrown)), final };
   } catch {
-    return { name: "Error", message: "something was thrown that cannot be looked at" };
+    return { name: "Error", message: "something was thrown that cannot be looked at", final: false };
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { WeftError } from "../errors.js";
 import type { HistoryRow, Status } from "../records.js";
+import { shownShort } from "../shown.js";
 import type { Store } from "../store/index.js";
 import { encode } from "../values.js";
 import { checkListener, checkOptions, isAbortSignal, type Known, refuse } from "./options.js";
@@ -109,7 +110,8 @@ export class Run {
 
   /**
    * Hear of every change, beginning with how the run stands now. Changes that follow each other closely are told as one.
-   * Returns the undo; throws `declaration` without a listener. `failed` hears of reads that failed; looking goes on.
+   * Returns the undo; throws `declaration` without a listener. `failed` hears of reads that failed, once until
+   * they succeed again or fail in another way; looking goes on.
    */
   on(
     event: "change",
@@ -120,14 +122,18 @@ export class Run {
     if (typeof failed !== "function") refuse("whoever hears of failed reads is a function", failed);
     let last = "";
     let stopped = false;
+    let trouble = "";
     const look = async () => {
       const { view, rows } = await runs.look(this.#store, this.id);
+      trouble = "";
       if (stopped || rows === last) return;
       last = rows;
       listener(view);
     };
     const undo = this.#watch.add(look, (error) => {
-      if (!stopped) failed(error);
+      const before = trouble;
+      trouble = shownShort(error);
+      if (!stopped && trouble !== before) failed(error);
     });
     return () => {
       stopped = true; // also for a look that is under way

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from weft_core import ActivityError, App, Context, Retry, activity_info
@@ -81,6 +84,24 @@ async def refused(ctx: Context) -> str:
     except ActivityError as error:
         return f"{error.type_name}: {error}"
     return "no error"
+
+
+@app.workflow
+async def handed_on(ctx: Context, value: Any) -> dict[str, Any]:
+    """Have the page give back a value, and others for which JavaScript has no word."""
+    others = [Decimal("1.10"), date(1815, 12, 10), Fraction(1, 3), [value, {"deep": value}]]
+    same = [await ctx.run("same", other) == other for other in others]
+    value = await ctx.run("same", value)
+    return {"value": value, "shown": repr(value), "same": all(same)}
+
+
+@app.workflow
+async def named(ctx: Context) -> str:
+    """Call an activity of the page with a keyword argument; another attempt would be long in coming."""
+    try:
+        return str(await ctx.run("shout", text="x", retry=Retry(max_attempts=2, initial="1h")))
+    except TypeError as error:
+        return f"TypeError: {error}"
 
 
 @app.workflow
