@@ -57,7 +57,7 @@ export class RunFailed extends WeftError {
     facts: { runId: string; status: string },
     raised?: Error,
   ) {
-    super(code, message, raised?.cause === undefined ? {} : { cause: raised.cause });
+    super(code, message, raised); // of which it takes the cause
     this.name = "RunFailed";
     this.runId = facts.runId;
     this.status = facts.status;

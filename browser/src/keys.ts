@@ -48,8 +48,8 @@ function fitting(what: string, text: string, code: ErrorCode): string {
   throw new WeftError(
     code,
     `${what} is too long for a key: ${JSON.stringify([...text].slice(0, 30).join(""))}… takes ${quoted.length} of ` +
-      `at most ${COMPONENT_LENGTH_MAX} characters, because all but ASCII letters, digits and ._:@=+,- are written as ` +
-      "three for each byte of UTF-8; choose a shorter one",
+      `at most ${COMPONENT_LENGTH_MAX} characters: all but ASCII letters, digits and ._:@=+,- take three for each byte of ` +
+      "UTF-8; choose a shorter one",
   );
 }
 

@@ -16,14 +16,16 @@ export async function ask(url: string, remedy: string, method: "GET" | "HEAD" = 
   try {
     response = await fetch(url, { method });
   } catch (cause) {
-    throw new Unreachable(`${url} cannot be reached (${cause instanceof Error ? cause.message : cause})`, { cause });
+    throw new Unreachable(`${url} cannot be reached (${cause})`, { cause });
   }
-  const { ok, status } = response;
-  if (ok) return response;
+  const { ok, status, headers } = response;
+  // Hosts of single pages answer with their page where there is no such file; nothing of an engine is a page.
+  const page = headers.get("content-type")?.startsWith("text/html");
+  if (ok && !page) return response;
   if (status >= SERVER_ERRORS || status === TIMEOUT || status === TOO_MANY_REQUESTS) {
     throw new Unreachable(`${url} cannot be had at the moment: the server answers ${status}`);
   }
-  throw new Error(`${url} is not served (${status}); ${remedy}`);
+  throw new Error(`${url} is not served (${ok ? "a page came instead" : status}); ${remedy}`);
 }
 
 /** See that an asset is there. Rejects as `ask`. */

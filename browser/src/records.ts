@@ -19,7 +19,7 @@ export type Status =
   | "moved";
 
 const CLOSED: ReadonlySet<string> = new Set(["completed", "failed", "cancelled", "terminated", "timed_out", "moved"]);
-const OPEN: ReadonlySet<string> = new Set(["pending", "running", "waiting", "suspended"]);
+const OPEN = ["pending", "running", "waiting", "suspended"];
 
 /** Whether a run of this status has ended. */
 export const isClosed = (status: Status): boolean => CLOSED.has(status);
@@ -120,13 +120,14 @@ export function ascii(json: string): string {
 /** A stored JSON object, or a `decode` error that names what it was meant to be. */
 export function parseRow<T extends object>(json: string, what: string): T {
   let value: unknown;
+  let cause: unknown;
   try {
     value = parseJson(json);
-  } catch (cause) {
-    throw new WeftError("decode", `the ${what} is not JSON; it was damaged outside of Weft`, { cause });
+  } catch (error) {
+    cause = error;
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new WeftError("decode", `the ${what} is not a JSON object; it was damaged outside of Weft`);
+    throw new WeftError("decode", `the ${what} is not a JSON object; it was damaged outside of Weft`, { cause });
   }
   return value as T;
 }

@@ -13,7 +13,9 @@ function shown(given: unknown): string {
     if (typeof given === "string") return JSON.stringify(given);
     if (typeof given === "function") return given.name ? `the function ${given.name}` : "a function";
     if (Array.isArray(given)) return `an array of ${given.length}`;
-    return typeof given === "bigint" ? `${given}n` : String(given);
+    if (typeof given === "bigint") return `${given}n`;
+    const text = String(given);
+    return text === "[object Object]" ? JSON.stringify(given) : text;
   } catch {
     return `an ${typeof given} that cannot be looked at`;
   }

@@ -568,16 +568,29 @@ test("a database deleted under an open store is reported, never begun anew", asy
   await assert.rejects(store.get(["a"]), /was deleted while it was in use/);
 });
 
-test("an open that fails is not an empty store", async () => {
-  const name = newName();
-  await new Promise((resolve) => {
-    const request = indexedDB.open(name, 99);
-    request.onsuccess = () => {
-      request.result.close();
-      resolve();
-    };
-  });
-  await assert.rejects(openStore(name), /newer version of Weft/);
+test("a database that is not a store is not taken for an empty one, and is left as it is", async () => {
+  const made = (version, stores) =>
+    new Promise((resolve) => {
+      const request = indexedDB.open(newName(), version);
+      request.onupgradeneeded = () => {
+        for (const store of stores) request.result.createObjectStore(store);
+      };
+      request.onsuccess = () => {
+        request.result.close();
+        resolve(request.result.name);
+      };
+    });
+  await assert.rejects(
+    openStore(await made(99, [])),
+    /newer Weft's \(reload the page\).* give `database` another name/,
+  );
+  for (const stores of [[], ["notes"], ["kv"], ["meta", "notes"]]) {
+    const name = await made(1, stores);
+    await assert.rejects(openStore(name), {
+      code: "store_corrupt",
+      message: `the database ${name} is not a Weft store; give \`database\` another name`,
+    });
+  }
 });
 
 test("closing waits for no commit, and spoils none that is on its way", async () => {

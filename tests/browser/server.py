@@ -41,7 +41,7 @@ class Ledger:
 class Handler(SimpleHTTPRequestHandler):
     """Files below any of the mounted folders, by the longest prefix; POST /ledger.
 
-    What `refusals` names is answered with that status instead, or with silence for 0.
+    What `refusals` names is answered with that status instead, with a page for 200, or with silence for 0.
     """
 
     protocol_version = "HTTP/1.1"
@@ -71,7 +71,9 @@ class Handler(SimpleHTTPRequestHandler):
     def send_head(self) -> Any:
         path = urlsplit(self.path).path
         status = next((status for prefix, status in self.refusals.items() if path.startswith(prefix)), None)
-        if status is None:
+        if status == HTTPStatus.OK:
+            self.path = "/index.html"
+        if status in (None, HTTPStatus.OK):
             return super().send_head()
         self.close_connection = True
         if status:

@@ -155,7 +155,7 @@ def test_whatever_an_activity_of_the_page_does_its_run_hears_of_it(browser: Brow
     for how, told, attempts in (
         ("throw nothing", "Error: Error: undefined", 2),
         ("throw an object", "Error: Error: boom", 2),
-        ("throw a riddle", "Error: Error: {}", 2),
+        ("throw a riddle", "Error: Error: an object that cannot be looked at", 2),
         ("throw for good", "RangeError: RangeError: sold out", 1),
         ("give a map", unstorable.format("Map"), 1),
         ("give a function", unstorable.format("function"), 1),

@@ -73,16 +73,21 @@ def test_whatever_part_of_the_site_is_away_at_first_the_engine_starts_by_itself(
 def test_what_is_missing_for_good_stays_a_failure(browser: Browser) -> None:
     page = browser.page()
     open_weft(page, engine=False)
-    for path, advice in (
-        ("/weft/weft-worker.js", "folder of assets"),
-        ("/weft/stdlib.zip", "folder of assets"),
-        ("/pages/app.py", "`files` for app.py"),
+    for path, status, advice in (
+        ("/weft/weft-worker.js", 404, "(404); copy the whole folder of assets"),
+        ("/weft/stdlib.zip", 404, "(404); copy the whole folder of assets"),
+        ("/pages/app.py", 404, "(404); it was given in `files` for app.py"),
+        # What a host of a single page answers for a file that it does not have.
+        ("/weft/weft-worker.js", 200, "(a page came instead); copy the whole folder of assets"),
+        ("/weft/pyodide.mjs", 200, "(a page came instead); copy the whole folder of assets"),
+        ("/weft/stdlib.zip", 200, "(a page came instead); copy the whole folder of assets"),
+        ("/pages/app.py", 200, "(a page came instead); it was given in `files` for app.py"),
     ):
-        refuse(browser, page, path, 404)
+        refuse(browser, page, path, status)
         page.evaluate("it.engine.start()")
         page.wait_for_function("it.engine.view.phase === 'failed'")
         said = page.evaluate("it.engine.view.message")
-        assert "404" in said and advice in said
+        assert said.endswith(f"{path} is not served {advice}"), said
         assert f"Weft: {said}" in browser.messages, "told where nobody listens"
         assert page.evaluate("it.engine.view.retryAt") is None
         browser.refusals.clear()

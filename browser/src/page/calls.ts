@@ -2,6 +2,7 @@
 
 import { NotStorable, WeftError } from "../errors.js";
 import type { ToPage, ToWorker } from "../protocol.js";
+import { shownShort } from "../shown.js";
 import { decode, encode, parseJson } from "../values.js";
 
 /** What an activity in JavaScript can know of its attempt. */
@@ -78,16 +79,8 @@ function described(thrown: unknown): Pick<Threw, "name" | "message" | "final"> {
     const { name, message, non_retryable } = (thrown ?? {}) as Record<string, unknown>;
     // What cannot be stored now cannot be stored after another attempt either, which would do its work again.
     const final = non_retryable === true || thrown instanceof NotStorable;
-    return { name: text(name) || "Error", message: text(message) ?? (text(thrown) || shown(thrown)), final };
+    return { name: text(name) || "Error", message: text(message) ?? (text(thrown) || shownShort(thrown)), final };
   } catch {
     return { name: "Error", message: "something was thrown that cannot be looked at", final: false };
-  }
-}
-
-function shown(thrown: unknown): string {
-  try {
-    return (typeof thrown === "object" && thrown !== null ? JSON.stringify(thrown) : undefined) ?? String(thrown);
-  } catch {
-    return Object.prototype.toString.call(thrown);
   }
 }

@@ -256,7 +256,7 @@ export class Engine {
 
   /** The script of a worker did not load. The platform does not say why: ask for it once more. */
   async #notLoaded(worker: Worker, url: string): Promise<void> {
-    let message = `the engine worker did not load from ${url}, which is served: a content security policy may forbid it`;
+    let message = `the engine worker did not load from ${url}, which is served: a content security policy, or Cross-Origin-Embedder-Policy, may forbid it`;
     let passing = this.#retries.count < BLIPS_MAX;
     try {
       await present(url);

@@ -24,11 +24,12 @@ function told(stored: Stored, made: Map<Stored, Error>): Error {
   const error = new Error(String(decode(message)));
   made.set(stored, error);
   error.name = type.replace(/.*[:.]/, "");
-  const lines = traceback.map(
-    ([file, line, name, source]) => `  File "${file}", line ${line}, in ${name}\n${source && `    ${source}\n`}`,
-  );
-  if (lines.length > 0) lines.unshift("Traceback (most recent call last):\n");
-  error.stack = `${lines.join("")}${[error, ...notes.map(decode)].join("\n")}\n`;
+  const frames = traceback.flatMap(([file, line, name, source]) => [
+    `  File "${file}", line ${line}, in ${name}`,
+    ...(source ? [`    ${source}`] : []),
+  ]);
+  const head = frames.length > 0 ? ["Traceback (most recent call last):"] : [];
+  error.stack = [...head, ...frames, error, ...notes.map(decode), ""].join("\n");
   const from = (cause ?? (suppress ? null : context))?.$error;
   if (from) error.cause = made.get(from) ?? told(from, made);
   return error;

@@ -5,7 +5,7 @@
  * `weft_core/store/indexeddb.py` is the other side.
  */
 
-import { describe, StoreError } from "./errors.js";
+import { StoreError } from "./errors.js";
 import type { Durability, IndexedDBStore, Operations, Row } from "./index.js";
 import { openOwnable } from "./ownable.js";
 
@@ -109,7 +109,7 @@ export class Port {
 
   #failed(id: number, error: unknown): void {
     const { code, message } =
-      error instanceof StoreError ? error : { code: "store_unavailable", message: describe(error) };
+      error instanceof StoreError ? error : { code: "store_unavailable", message: String(error) };
     const { key, expected, actual, applied = null, gone } = error as Record<string, unknown>;
     this.#settle?.(id, false, JSON.stringify({ code, message, key, expected, actual, applied, gone }));
   }

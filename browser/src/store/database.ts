@@ -1,7 +1,7 @@
 /** Opening the IndexedDB database: its schema, and the cases in which an open must not be taken for an empty store. */
 
 import { randomName } from "../random.js";
-import { describe, type StoreError, StoreUnavailable, translate } from "./errors.js";
+import { type StoreError, StoreUnavailable, translate } from "./errors.js";
 
 const SCHEMA = 1;
 /** The rows: `{key, value, version}` under `key`, so that one `getAll` brings everything (measured: best for scans). */
@@ -39,7 +39,7 @@ export function openDatabase(name: string, known: string | null): Promise<IDBDat
     let blocked = false;
     const fail = (error: unknown) => {
       clearTimeout(timer);
-      const message = `the database ${name} could not be opened (${describe(error)}); this does not mean it is empty`;
+      const message = `the database ${name} could not be opened (${error}); this does not mean it is empty`;
       reject(translate(error, `opening ${name}`) ?? new StoreUnavailable(message, false, { cause: error }));
     };
     let request: IDBOpenDBRequest;

@@ -43,7 +43,7 @@ export class ConnectionLost extends Error {
     readonly reason: unknown,
     readonly maybeApplied: boolean,
   ) {
-    super(`the connection to the database was lost (${describe(reason)})`);
+    super(`the connection to the database was lost (${reason})`);
   }
 }
 
@@ -55,22 +55,19 @@ export function translate(error: unknown, doing: string): StoreError | null {
     case "QuotaExceededError":
       return new StoreError("store_full", `no room left while ${doing}: the browser's quota is exhausted`, options);
     case "VersionError":
-      return new StoreUnavailable(`a newer version of Weft uses this database: reload the page`, false, {
-        ...options,
-        gone: true,
-      });
+      return new StoreUnavailable(
+        `${doing}: it is a newer Weft's (reload the page), or not a Weft store; give \`database\` another name`,
+        false,
+        { ...options, gone: true },
+      );
     case "DataError":
     case "DataCloneError":
     case "ConstraintError":
       return new StoreError("store", `the database refused what it was given while ${doing}`, options);
     case "NotReadableError":
     case "DataCorruptedError":
-      return new StoreError("store_corrupt", `the database is damaged (${describe(error)})`, options);
+      return new StoreError("store_corrupt", `the database is damaged (${error})`, options);
     default: // AbortError, InvalidStateError, UnknownError, TransactionInactiveError, TimeoutError and what is to come
       return null;
   }
-}
-
-export function describe(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

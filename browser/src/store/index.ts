@@ -1,8 +1,8 @@
 /** A store in an IndexedDB database of this origin: what pages, workers and, through `bridge.ts`, Python use. */
 
 import { randomName } from "../random.js";
-import { gone, openDatabase } from "./database.js";
-import { ConnectionLost, describe, StoreError, StoreUnavailable } from "./errors.js";
+import { gone, META, openDatabase } from "./database.js";
+import { ConnectionLost, StoreError, StoreUnavailable } from "./errors.js";
 import { freshLog, SCRATCH } from "./fresh_log.js";
 import { Hints } from "./hints.js";
 import type { Ownership } from "./ownership.js";
@@ -251,11 +251,10 @@ export class IndexedDBStore implements OwnableStore {
   #unknown(error: Error): StoreUnavailable {
     const lost = error instanceof ConnectionLost;
     const applied = lost && !error.maybeApplied ? false : null;
-    return new StoreUnavailable(
-      `the database ${this.name} does not answer (${describe(lost ? error.reason : error)})`,
-      applied,
-      { cause: error, gone: error instanceof StoreUnavailable && error.gone },
-    );
+    return new StoreUnavailable(`the database ${this.name} does not answer (${lost ? error.reason : error})`, applied, {
+      cause: error,
+      gone: error instanceof StoreUnavailable && error.gone,
+    });
   }
 
   #connect(): Promise<IDBDatabase> {
@@ -278,10 +277,15 @@ export class IndexedDBStore implements OwnableStore {
 
   /** See that this is a store, and still the same one. */
   async #see(database: IDBDatabase): Promise<void> {
-    const name = await readName(database);
-    if (name === undefined) throw new StoreError("store_corrupt", `the database ${this.name} is not a Weft store`);
-    if (this.#store !== "" && name !== this.#store) throw gone(this.name);
-    this.#store = name;
+    const named = database.objectStoreNames.contains(META) ? await readName(database) : undefined;
+    if (named === undefined) {
+      throw new StoreError(
+        "store_corrupt",
+        `the database ${this.name} is not a Weft store; give \`database\` another name`,
+      );
+    }
+    if (this.#store !== "" && named !== this.#store) throw gone(this.name);
+    this.#store = named;
   }
 
   /** Let the connection go; transactions in flight still finish. */
