@@ -41,6 +41,7 @@ from tests.unit.values.support import (
     codec,
 )
 from weft_core.errors import CheckpointError
+from weft_core.resume.values.encode import LEAVES
 
 CODEC = codec()
 
@@ -253,6 +254,12 @@ def test_members_of_an_enum_that_says_its_own_name() -> None:
 def test_two_keys_that_are_no_numbers_stay_two() -> None:
     keys = [float("nan"), float("nan")]
     assert len(again(dict.fromkeys(keys, 1))) == len(again(set(keys))) == 2
+
+
+def test_a_decimal_nan_that_is_the_first_decimal_a_process_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    CODEC.encode(decimal.Decimal(1))
+    monkeypatch.delitem(LEAVES, decimal.Decimal)
+    assert CODEC.encode(decimal.Decimal("nan")) == '{"$decimal":"NaN"}'
 
 
 @pytest.mark.parametrize("nan", [math.nan, decimal.Decimal("nan"), decimal.Decimal("sNaN"), complex(0, math.nan)])

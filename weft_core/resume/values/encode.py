@@ -136,7 +136,7 @@ class Encoder:
     def itself(self, x: Any, node: Node) -> Node:
         """The node of a leaf that equals nothing but by being the same object: met again, a reference."""
         key = id(x)
-        if key in self.memo:
+        if self.memo.get(key, _OPEN) is not _OPEN:  # the first of a type that is met late is open when it comes here
             return self.reference(key, [])
         self.keep.append(x)
         self.memo[key] = node
