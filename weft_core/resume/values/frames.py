@@ -110,18 +110,22 @@ class FiberEncoder:
             try:
                 guarded(lambda: self._read(parse(text), text, texts.__getitem__))
             except DecodeError:
-                for frame in frames:
-                    for name, x in (*frame.locals.items(), *frame.cells.items()):
-                        encoder = self._new(True)
-                        encoder.units = [frame.unit for frame in frames]
-                        encoder.value(x)
-                        if encoder.circular:
-                            raise self._refused(circle(), frame, name, x) from None
-                raise
+                raise self._circle(frames) from None
 
         return encode_tree(
             new, lambda encoder: self._nodes(encoder, frames), lambda nodes: self._render(frames, nodes), read
         )
+
+    def _circle(self, frames: Sequence[FrameImage]) -> Exception:
+        """The refusal of a circle, with the variable that leads to it."""
+        for frame in frames:
+            for name, x in (*frame.locals.items(), *frame.cells.items()):
+                encoder = self._new(True)
+                encoder.units = [frame.unit for frame in frames]
+                encoder.value(x)
+                if encoder.circular:
+                    return self._refused(circle(), frame, name, x)
+        return circle()
 
     def _render(self, frames: Sequence[FrameImage], nodes: list[dict[str, Node]]) -> str:
         parts = []
