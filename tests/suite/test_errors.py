@@ -7,10 +7,16 @@ import contextlib
 import json
 import subprocess
 import zoneinfo
+from dataclasses import dataclass
 from typing import Any
 
 from tests.suite.harness import Harness, cases, raises
 from weft_core import App, CheckpointError, Context, Retry, RunFailed
+
+
+@dataclass(frozen=True)
+class Declined(Exception):
+    code: int
 
 
 def errors() -> tuple[App, list[str]]:
@@ -30,6 +36,19 @@ def errors() -> tuple[App, list[str]]:
             raise_(how)
         finally:
             await ctx.run(release, how)
+
+    @app.resumable
+    async def declines(ctx: Context) -> None:
+        await ctx.sleep(1)
+        raise Declined(7)
+
+    @app.workflow
+    async def frozen(ctx: Context, how: str) -> None:
+        if how == "activity":
+            await ctx.run(fails, "Declined")
+        elif how == "branch":
+            await ctx.all(declines(ctx), ctx.sleep(5))
+        raise_("Declined")
 
     @app.workflow
     async def except_(ctx: Context, how: str) -> str:
@@ -97,6 +116,8 @@ def raise_(how: str) -> None:
         raise subprocess.CalledProcessError(3, ["make"])
     if how == "ZoneInfoNotFoundError":
         raise zoneinfo.ZoneInfoNotFoundError("No/Where")
+    if how == "Declined":
+        raise Declined(7)
     raise asyncio.CancelledError(how)
 
 
@@ -117,6 +138,17 @@ async def test_an_error_of_the_library_is_caught_by_its_class(make: Harness, how
     engine = await make.engine(app)
     assert await (await engine.start("except_", how)).result() == how
     assert released == [how]
+
+
+@cases("how notes", ("workflow", []), ("activity", ["activity 'fails' failed after 1 attempt"]), ("branch", []))
+async def test_a_frozen_error_fails_its_run_as_others_do(make: Harness, how: str, notes: list[str]) -> None:
+    engine = await make.engine(errors()[0])
+    run = await engine.start("frozen", how)
+    await engine.advance(3)
+    with raises(Declined) as caught:
+        await run.result()
+    assert (await run.status(), caught.value) == ("failed", Declined(7))
+    assert getattr(caught.value, "__notes__", []) == notes
 
 
 async def test_a_cancelled_error_of_a_branch_of_its_own_stays_one(make: Harness) -> None:

@@ -80,7 +80,8 @@ def go_on(
                 raise  # somebody wants this process to end; the run knows nothing of it
             except BaseException as raised:
                 machine.finish_error(fiber, raised)
-                raised.__traceback__ = None  # it is text now, and its frames hold the error and the run: a circle
+                # It is text now, and its frames hold the error and the run: a circle. A frozen class is not asked.
+                BaseException.with_traceback(raised, None)
                 return False
             try:
                 if type(operation) is RunActivity:

@@ -13,6 +13,8 @@ from weft_core.model.retry import DEFAULT, Retry
 if TYPE_CHECKING:
     from weft_core.kernel.machine import Machine
 
+_set: Any = BaseException.__setattr__
+
 ERROR_TEXT_MAX = 2_000
 """Characters of an error's class and message kept in the history, and while the activity is tried again."""
 
@@ -92,8 +94,12 @@ def failed(machine: Machine, attempted: Attempted, error: str, live: BaseExcepti
         machine.own("dispatch").pop(fiber_id, None)  # a run that was just read wanted to make the attempt again
         machine.touch(fiber)
         return True
-    with suppress(Exception):  # a class may be frozen, or keep something else as its notes
-        raised.add_note(f"activity {wait.activity!r} failed after {attempt} attempt{'s' if attempt != 1 else ''}")
+    with suppress(Exception):  # a class may keep something else as its notes
+        if not hasattr(raised, "__notes__"):
+            _set(raised, "__notes__", [])  # which `add_note` would ask a frozen class for
+        BaseException.add_note(
+            raised, f"activity {wait.activity!r} failed after {attempt} attempt{'s' * (attempt != 1)}"
+        )
     machine.note("activity_failed", name=wait.activity, fiber=fiber_id, attempt=attempt, error=text)
     hold_or_settle(machine, fiber, wait, f'{{"error":{machine.codec.encode_error(raised)}}}')
     return True
