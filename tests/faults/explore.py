@@ -81,11 +81,7 @@ async def live(scenario: Scenario, world: World, faults: Iterable[Fault]) -> Lif
                 assert not due, f"{scenario.name} with {list(faults)}: timers are due and nobody fires them: {due}"
         except TimeoutError as error:
             pump = engine._pump
-            state = (
-                "no engine"
-                if pump is None
-                else f"{pump.attempts} attempts, settled {pump.settled}, {pump.rounds} rounds"
-            )
+            state = "no engine" if pump is None else f"{len(pump.under_way)} attempts, settled {pump.settled}"
             raise AssertionError(f"{scenario.name} with {list(faults)} hangs ({state})") from error
         except Killed:
             world.ledger.deaths += 1

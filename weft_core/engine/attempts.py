@@ -126,9 +126,13 @@ class Attempts:
             attempt.abort()
         self.facts.pop(run_id, None)
 
+    def all(self) -> list[Attempt]:
+        """What is under way."""
+        return [attempt for of_run in self._under_way.values() for attempt in of_run.values()]
+
     def abort_all(self, *, keep_facts: bool) -> list[Attempt]:
         """Abort everything; gives what was under way. With `keep_facts` what has ended is still to be taken."""
-        attempts = [attempt for of_run in self._under_way.values() for attempt in of_run.values()]
+        attempts = self.all()
         self._under_way.clear()
         if not keep_facts:
             self.facts.clear()

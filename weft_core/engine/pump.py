@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Set
 from contextlib import suppress
 from itertools import islice
 
-from weft_core.engine.activities import Activities
+from weft_core.engine.activities import Activities, Attempt
 from weft_core.engine.agenda import Agenda
 from weft_core.engine.arrivals import NOBODY, Arrivals
 from weft_core.engine.attempts import Attempts
@@ -83,7 +83,6 @@ class Pump:
         self._disarm: Callable[[], None] | None = None
         self._closing = False
         self._finish = False
-        self.rounds = 0
 
     # --- from outside --------------------------------------------------------------------------------------------------
 
@@ -144,9 +143,9 @@ class Pump:
         return future
 
     @property
-    def attempts(self) -> int:
+    def under_way(self) -> list[Attempt]:
         """Attempts under way."""
-        return len(self._attempts)
+        return self._attempts.all()
 
     @property
     def settled(self) -> bool:
@@ -242,7 +241,6 @@ class Pump:
         undo()
 
     async def _round(self, now: int) -> bool:
-        self.rounds += 1
         worked = False
         if self._submissions.waiting:
             await self._submissions.commit()
