@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from weft_core.engine.engine import Engine
 from weft_core.engine.host import Host
+from weft_core.errors import DeclarationError
 from weft_core.model.app import App
 from weft_core.model.durations import Duration, milliseconds
 from weft_core.store import open_store
@@ -89,9 +90,13 @@ class TestEngine(Engine):
             case "everywhere":
                 self._patient = True
                 self._evict = _always
-            case int():
+            case int() if type(restart) is int:
                 random = Random(restart)
                 self._evict = lambda _run: random.random() < 0.5
+            case _:
+                raise DeclarationError(
+                    f"restart= takes 'never', 'everywhere' or an int, the seed of random points, not {restart!r}"
+                )
 
     async def __aenter__(self) -> TestEngine:
         if self._url is not None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from weft_core import App, Context, Retry, activity_info
+import pytest
+
+from weft_core import App, Context, DeclarationError, Retry, activity_info
 from weft_core.testing import TestEngine
 
 app = App("virtual")
@@ -28,3 +30,9 @@ async def test_time_passes_while_an_activity_gives_heartbeats_and_the_activity_l
         run = await engine.start(waits_beside)
         await engine.advance("1m")
         assert await run.status() == "completed"
+
+
+@pytest.mark.parametrize("restart", ["always", None, True, 2.5])
+def test_what_is_no_way_to_restart_is_refused(restart: Any) -> None:
+    with pytest.raises(DeclarationError, match=r"restart= takes 'never', 'everywhere' or an int.*, not "):
+        TestEngine(app, restart=restart)
