@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import subprocess
+import traceback
 import zoneinfo
 from dataclasses import dataclass
 from typing import Any
@@ -149,6 +150,16 @@ async def test_a_frozen_error_fails_its_run_as_others_do(make: Harness, how: str
         await run.result()
     assert (await run.status(), caught.value) == ("failed", Declined(7))
     assert getattr(caught.value, "__notes__", []) == notes
+
+
+async def test_an_activity_that_cancels_itself_fails_with_what_did_so_and_where(make: Harness) -> None:
+    engine = await make.engine(errors()[0])
+    run = await engine.start("except_", "pool closed")
+    with raises(RuntimeError, match="cancelled from inside: pool closed") as caught:
+        await run.result()
+    cause = caught.value.__cause__
+    assert isinstance(cause, asyncio.CancelledError) and cause.args == ("pool closed",)
+    assert "raise asyncio.CancelledError(how)" in "".join(traceback.format_exception(cause))
 
 
 async def test_a_cancelled_error_of_a_branch_of_its_own_stays_one(make: Harness) -> None:

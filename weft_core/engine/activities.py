@@ -159,7 +159,9 @@ class Attempt:
             if self.task is not None and self.reported:
                 raise
             # Nobody aborted it: the activity raised this itself, which is a failure like any other.
-            self._failed(RuntimeError(f"the activity was cancelled from inside: {error}"))
+            failure = RuntimeError(f"the activity was cancelled from inside: {error}")
+            failure.__cause__ = error
+            self._failed(failure)
         except BaseException as error:
             if type(error) is TypeError and _called_wrongly(error):
                 error.non_retryable = True  # type: ignore[attr-defined]  # trying again makes it no better
