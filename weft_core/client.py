@@ -20,16 +20,15 @@ from weft_core.errors import (
     Conflict,
     DeclarationError,
     DecodeError,
-    LimitExceeded,
     RunClosed,
-    RunNotFound,
     UnknownWorkflow,
 )
 from weft_core.kernel.history import read_history
-from weft_core.kernel.records import InboxKind, InboxRow, RunRecord, Status, dump, parse, runs_activity
+from weft_core.kernel.records import InboxKind, InboxRow, RunRecord, Status, dump, parse
 from weft_core.kernel.registered import install
 from weft_core.model.app import App, Workflow
 from weft_core.model.durations import Duration, instant_ms, milliseconds
+from weft_core.reading import key_of, not_found, read_record, scan_all, shown_status
 from weft_core.store import keys, open_store
 from weft_core.store.port import Batch, Row, Store
 
@@ -124,9 +123,9 @@ class RunHandle:
 
         `DecodeError` when it is damaged, or holds a class that the client's app does not know.
         """
-        rows = await self._client.store.get([_run_key(self.id), keys.state(self.id)])
+        rows = await self._client.store.get([key_of(self.id), keys.state(self.id)])
         if keys.run(self.id) not in rows:
-            raise _not_found(self.id)
+            raise not_found(self.id)
         row = rows.get(keys.state(self.id))
         if row is None:
             return {}
@@ -152,11 +151,6 @@ class RunHandle:
         units = await self._client.store.get([keys.unit(digest) for digest in digests(fibers.values())])
         sources = {key.removeprefix("unit/"): StoredSource.of(row.value) for key, row in units.items()}
         return inspect_fibers(record, fibers, sources)
-
-
-def _not_found(run_id: str) -> RunNotFound:
-    shown = repr(run_id) if len(run_id) <= 100 else f"{run_id[:30]!r}… ({len(run_id):,} characters)"
-    return RunNotFound(f"no run {shown} in this store; `weft runs list` shows those there are")
 
 
 class Client:
@@ -233,7 +227,7 @@ class Client:
                 if row is None:
                     batch.expect = {run_key: 0}
                     continue
-                found = _read(row, run_id)
+                found = read_record(row, run_id)
                 if not self._existing(found, record, if_exists):
                     return RunHandle(self, run_id)
                 record.execution = found.execution + 1
@@ -318,11 +312,11 @@ class Client:
         await self.store.commit(batch)
 
     async def _record(self, run_id: str) -> RunRecord:
-        run_key = _run_key(run_id)
+        run_key = key_of(run_id)
         row = (await self.store.get([run_key])).get(run_key)
         if row is None:
-            raise _not_found(run_id)
-        return _read(row, run_id)
+            raise not_found(run_id)
+        return read_record(row, run_id)
 
     async def _records(self) -> Any:
         start, end = "run/", keys.prefix_end("run/")
@@ -345,14 +339,14 @@ class Client:
     async def _send(
         self, run_id: str, kind: InboxKind, *, name: str = "", payload: str = "null", id: str | None = None
     ) -> None:
-        run_key, seq_key, ready_key = _run_key(run_id), keys.seq(run_id), keys.ready(run_id)
+        run_key, seq_key, ready_key = key_of(run_id), keys.seq(run_id), keys.ready(run_id)
         wanted = [run_key, seq_key] if id is None else [run_key, seq_key, keys.seen(run_id, keys.check_signal_id(id))]
         for _ in range(CONFLICT_RETRIES_MAX):
             rows = await self.store.get(wanted)
             run = rows.get(run_key)
             if run is None:
-                raise _not_found(run_id)
-            record = _read(run, run_id)
+                raise not_found(run_id)
+            record = read_record(run, run_id)
             if record.closed:
                 raise RunClosed(f"run {run_id!r} has ended ({record.status}); the {kind} was not delivered")
             if id is not None and keys.seen(run_id, id) in rows:
@@ -403,47 +397,8 @@ class Client:
         raise failure(record, self.app.codec)
 
 
-def _read(row: Row, run_id: str) -> RunRecord:
-    try:
-        return RunRecord.from_json(row.value)
-    except DecodeError as error:
-        # It may still be mended by hand: neither an engine nor a client writes over it, not to terminate it either.
-        raise DecodeError(
-            f"the record of run {run_id!r} is damaged: {error}. Nothing can be done with this run until its row "
-            f"{row.key!r} is restored from a backup of the store; other runs are not affected"
-        ) from error
-
-
-async def shown_status(store: Store, record: RunRecord) -> Status:
-    """A run's status as people are told it: its record does not say whether a running one waits."""
-    if record.status != "running":
-        return record.status
-    rows = await scan_all(store, keys.fibers(record.id))
-    return "running" if any(runs_activity(row.value) for row in rows) else "waiting"
-
-
-async def scan_all(store: Store, prefix: str) -> list[Row]:
-    """Every row under a prefix, however many."""
-    found: list[Row] = []
-    start, end = prefix, keys.prefix_end(prefix)
-    while True:
-        rows = await store.scan(start, end)
-        found += rows
-        if not rows or len(rows) < 1_000:
-            return found
-        start = rows[-1].key + "\x00"
-
-
 def _canonical(text: str) -> str:
     """JSON with sorted keys, to compare values: 1, 1.0 and True differ, as they do for a workflow."""
     import json
 
     return json.dumps(json.loads(text), sort_keys=True)
-
-
-def _run_key(run_id: str) -> str:
-    """The key of a run's record. An id that no run can have is not found, like any other that none has."""
-    try:
-        return keys.run(run_id)
-    except LimitExceeded:
-        raise _not_found(run_id) from None

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from weft_core.client import scan_all, shown_status
 from weft_core.errors import DecodeError, StoreOwned
 from weft_core.kernel.fibers import ROOT
 from weft_core.kernel.records import RunRecord, parse
 from weft_core.model.app import App
+from weft_core.reading import scan_all, shown_status
 from weft_core.store import keys
 from weft_core.store.port import Store
 

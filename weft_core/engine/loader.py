@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from weft_core.client import scan_all
 from weft_core.engine.rows import RunKeys
 from weft_core.engine.submissions import Submission
 from weft_core.errors import CodeChanged, DecodeError
@@ -14,6 +13,7 @@ from weft_core.kernel.fibers import Fiber
 from weft_core.kernel.machine import Machine
 from weft_core.kernel.records import InboxRow, RunRecord, dump, parse
 from weft_core.model.app import Activity, App
+from weft_core.reading import scan_all
 from weft_core.store import keys
 from weft_core.store.port import Batch, Row, Store
 

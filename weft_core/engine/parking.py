@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterable
 from contextlib import suppress
 
-from weft_core.client import scan_all
 from weft_core.engine.rows import RunKeys
 from weft_core.errors import Conflict, StoreOwned, WeftError
 from weft_core.kernel.records import InboxRow, RunRecord, dump
+from weft_core.reading import scan_all
 from weft_core.store import keys
 from weft_core.store.port import Batch, Row, Store
 
