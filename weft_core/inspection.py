@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, get_args
 
 from weft_core.errors import DeclarationError, DecodeError, RunCancelled, RunFailed, RunTerminated, RunTimedOut
-from weft_core.kernel.records import RunRecord, Status, parse
+from weft_core.kernel.records import RunRecord, Status, parse, status_of
 from weft_core.model.app import Workflow
 from weft_core.model.durations import to_datetime
 from weft_core.resume.values import ValueCodec
@@ -175,7 +175,7 @@ def inspect_fibers(
     return Inspection(
         id=record.id,
         workflow=record.workflow,
-        status=record.status,
+        status=status_of(record, fibers.values()),
         fibers=tuple(read),
         result=None if record.result is None else json.loads(record.result),
         error=failed,

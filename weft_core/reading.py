@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weft_core.errors import DecodeError, LimitExceeded, RunNotFound
-from weft_core.kernel.records import RunRecord, Status, runs_activity
+from weft_core.kernel.records import RunRecord, Status, status_of
 from weft_core.store import keys
 from weft_core.store.port import Row, Store
 
@@ -35,11 +35,9 @@ def read_record(row: Row, run_id: str) -> RunRecord:
 
 
 async def shown_status(store: Store, record: RunRecord) -> Status:
-    """A run's status as people are told it: its record does not say whether a running one waits."""
-    if record.status != "running":
-        return record.status
-    rows = await scan_all(store, keys.fibers(record.id))
-    return "running" if any(runs_activity(row.value) for row in rows) else "waiting"
+    """A run's status as people are told it (see `status_of`)."""
+    rows = await scan_all(store, keys.fibers(record.id)) if record.status == "running" else ()
+    return status_of(record, (row.value for row in rows))
 
 
 async def scan_all(store: Store, prefix: str) -> list[Row]:

@@ -44,6 +44,21 @@ async def test_lists_are_filtered_by_workflow_status_and_beginning_of_the_id(mak
     assert await engine.count(workflow="slow") == 3
 
 
+async def test_a_run_that_waits_is_told_to_wait_wherever_its_status_is_read(make: Harness) -> None:
+    engine = await make.engine(app_of_two())
+    run = await engine.start("slow")
+    await engine.settle()
+    told = {
+        await run.status(),
+        (await run.info()).status,
+        (await run.inspect()).status,
+        (await engine.list())[0].status,
+    }
+    assert told == {"waiting"}
+    await engine.advance("1h")
+    assert (await run.inspect()).status == "completed"
+
+
 async def test_what_a_workflow_logs_stands_in_its_history_once(make: Harness) -> None:
     engine = await make.engine(app_of_two())
     run = await engine.start("quick", "Ada")

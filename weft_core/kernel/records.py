@@ -11,6 +11,7 @@ history row     [{"n", "at", "kind", …}, …]
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, Literal, cast
@@ -192,6 +193,13 @@ def runs_activity(fiber: str) -> bool:
         return bool(parse(fiber, "row of a fiber")["wait"]["op"] == "run")  # the text may be a variable's
     except (DecodeError, KeyError, TypeError):
         return False
+
+
+def status_of(record: RunRecord, fibers: Iterable[str]) -> Status:
+    """A run's status as people are told it, with the rows of its fibers: its record does not say whether it waits."""
+    if record.status == "running" and not any(map(runs_activity, fibers)):
+        return "waiting"
+    return record.status
 
 
 class InboxRow:
