@@ -359,7 +359,7 @@ class Client:
                 expect={run_key: run.version, seq_key: 0 if seq is None else seq.version},
                 put={seq_key: dump({"n": n}), keys.inbox(run_id, n): row.to_json(), ready_key: dump({"at": now})},
             )
-            if record.problem is not None and kind in ("resume", "terminate"):
+            if record.problem is not None and kind in ("cancel", "resume", "terminate"):
                 # Whoever asks for its result from now on waits for what an engine makes of this.
                 record.unpark()
                 batch.put[run_key] = record.to_json()

@@ -11,6 +11,7 @@ from weft_core import (
     AlreadyExists,
     App,
     CheckpointError,
+    Client,
     Context,
     NotDurable,
     RunCancelled,
@@ -319,6 +320,17 @@ async def test_an_unknown_workflow_leaves_its_run_alone_and_others_go_on(make: H
     assert (await engine.handle("stranded").info()).problem is not None
     engine = await make.reopen(engine, app)
     assert await engine.handle(stranded.id).result() == "shipped"
+
+
+async def test_a_run_of_an_unknown_workflow_that_never_began_can_be_cancelled(make: Harness) -> None:
+    engine = await make.engine(order()[0])
+    run = await Client(engine.store).start("gone", id="stranded", start_after="1h")
+    await engine.settle()
+    assert (await run.info()).problem is not None
+    await run.cancel("nobody knows it")
+    error = await raised(run.result(), RunCancelled)
+    assert "nobody knows it" in str(error)
+    assert [row.key for row in await engine.store.scan("", "~") if "stranded" in row.key] == ["run/stranded"]
 
 
 async def test_timers_of_parked_runs_hide_no_other(make: Harness) -> None:

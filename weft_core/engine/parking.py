@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from contextlib import suppress
 
 from weft_core.engine.rows import RunKeys
 from weft_core.errors import Conflict, StoreOwned, WeftError
-from weft_core.kernel.records import InboxRow, RunRecord, dump
+from weft_core.kernel.records import InboxRow, RunRecord, Status, dump
 from weft_core.reading import scan_all
 from weft_core.store import keys
 from weft_core.store.port import Batch, Row, Store
@@ -80,9 +80,10 @@ class Parking:
             self.versions[run_id] = number
 
     async def end_if_asked(self, run_id: str, now: int) -> RunRecord | None:
-        """Terminate a run that cannot be read, if somebody has asked for that: nothing but its record has to be read for that.
+        """End a run that cannot be read, if somebody has asked for that: nothing but its record has to be read for that.
 
-        Gives its record, or None when nobody asked, or somebody has written to it at this moment. `StoreOwned` when fenced.
+        It is terminated; one that never began can be cancelled, too: none of its code has anything to clean up. Gives its
+        record, or None when nobody asked, or somebody has written to it at this moment. `StoreOwned` when fenced.
         """
         run = RunKeys(run_id)
         rows = await self.store.get([run.run, run.ready, run.seq])
@@ -90,11 +91,14 @@ class Parking:
             record = RunRecord.from_json(rows[run.run].value)
         except (KeyError, WeftError):
             return None
-        asked = _asked_to_end(await scan_all(self.store, run.inbox))
+        ends: dict[str, Status] = {"terminate": "terminated"}
+        if record.started_at is None:
+            ends["cancel"] = "cancelled"
+        asked = _first_of(ends, await scan_all(self.store, run.inbox))
         if asked is None or record.closed:
             return None
-        record.status, record.closed_at, record.problem = "terminated", now, None
-        record.cancel_reason = record.cancel_reason or asked.name or "terminated"
+        record.status, record.closed_at, record.problem = ends[asked.kind], now, None
+        record.cancel_reason = record.cancel_reason or asked.name or record.status
         timers = [
             row.key for row in await scan_all(self.store, "timer/") if keys.unquote(row.key.split("/")[2]) == run_id
         ]
@@ -111,7 +115,7 @@ class Parking:
         )
         if not number:
             return None
-        log.warning("run %s could not be read and was terminated: %s", run_id, record.cancel_reason)
+        log.warning("run %s could not be read and was %s: %s", run_id, record.status, record.cancel_reason)
         self.leave(run_id)
         return record
 
@@ -131,11 +135,11 @@ class Parking:
             return 0  # a client was quicker; the hint it sent brings the run back here
 
 
-def _asked_to_end(inbox: Iterable[Row]) -> InboxRow | None:
-    """The first request to terminate. A row that cannot be read may be why somebody asks: it hides none behind it."""
+def _first_of(kinds: Container[str], inbox: Iterable[Row]) -> InboxRow | None:
+    """The first message of these kinds. A row that cannot be read may be why somebody asks: it hides none behind it."""
     for row in inbox:
         with suppress(WeftError, TypeError, ValueError):
             message = InboxRow.from_json(0, row.value)
-            if message.kind == "terminate":
+            if message.kind in kinds:
                 return message
     return None
