@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,8 @@ from weft_core.kernel.records import RunRecord, dump, parse
 from weft_core.model.app import App
 from weft_core.store import keys, open_store
 from weft_core.store.port import Batch, Store
+
+log = logging.getLogger("weft")
 
 FORMAT = 1
 """The version of the store's layout that this engine writes."""
@@ -49,6 +52,7 @@ class Engine(Client):
         self._patient = False
         self._evict: Callable[[str], bool] | None = None
         self._open = False
+        self._warned = False
 
     @classmethod
     async def open(  # type: ignore[override]
@@ -184,9 +188,21 @@ class Engine(Client):
                 record = await self._record(run_id)
                 if record.closed or (record.problem is not None and run_id in pump.parking):
                     return record
+                await self._warn_if_not_entered()
                 await waiting
             finally:
                 pump.stop_waiting(run_id, waiting)
+
+    async def _warn_if_not_entered(self) -> None:
+        """Say once that somebody waits for a run which nobody advances: entering comes next, or was forgotten."""
+        if self._task is None and not self._warned:
+            await asyncio.sleep(0)  # a task that is about to `serve` may not have begun
+        if self._task is None and not self._warned:
+            self._warned = True
+            log.warning(
+                "a result is waited for, and this engine advances no run yet: enter it with `async with engine:`, or "
+                "let a task await engine.serve()"
+            )
 
 
 async def run_app(app: App, workflow: Any, *args: Any, url: str | Store = "memory:", id: str | None = None) -> Any:
