@@ -76,7 +76,8 @@ class RunHandle:
             if not limit.expired():
                 raise
             raise TimeoutError(
-                f"run {self.id!r} has not ended within {seconds:g} s; it was left alone and goes on: ask again, or cancel it"
+                f"run {self.id!r} has not ended within {seconds:g} s; it was left alone, and goes on unless it is "
+                "suspended: ask again, cancel it, or resume() it"
             ) from None
         return self._client._outcome(record)
 

@@ -16,6 +16,7 @@ from weft_core.model.durations import to_datetime
 from weft_core.resume.values import ValueCodec
 
 ROOT = "0"
+_CONTEXT = {"$live": "ctx"}  # how a frame says that a variable is the run's own context: nothing to see
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +203,9 @@ def _frame(frame: dict[str, Any], sources: Mapping[str, StoredSource | None]) ->
         lines = unit.source.splitlines()
         if 0 <= line - unit.first_line < len(lines):
             source = lines[line - unit.first_line].strip()
-    variables = {name: value for name, value in frame.get("locals", {}).items() if not name.startswith("@")}
+    variables = {
+        name: value for name, value in frame.get("locals", {}).items() if not name.startswith("@") and value != _CONTEXT
+    }
     return FrameView(
         function=str(frame.get("unit", "")),
         line=line,

@@ -23,6 +23,13 @@ def app_of_two() -> App:
     async def slow(ctx: Context) -> None:
         await ctx.sleep("1h")
 
+    @app.workflow
+    async def ticks(ctx: Context) -> None:
+        count = 0
+        while True:
+            await ctx.sleep("1h")
+            count += 1
+
     return app
 
 
@@ -57,6 +64,13 @@ async def test_a_run_that_waits_is_told_to_wait_wherever_its_status_is_read(make
     assert told == {"waiting"}
     await engine.advance("1h")
     assert (await run.inspect()).status == "completed"
+
+
+async def test_the_context_is_none_of_the_variables_that_are_shown(make: Harness) -> None:
+    engine = await make.engine(app_of_two())
+    run = await engine.start("ticks")
+    await engine.advance("90m")
+    assert (await run.inspect()).locals == {"count": 1}
 
 
 async def test_what_a_workflow_logs_stands_in_its_history_once(make: Harness) -> None:

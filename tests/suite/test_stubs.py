@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.suite.harness import Harness
-from weft_core import App, Context, Retry, UnknownActivity
+from tests.suite.harness import Harness, raises
+from weft_core import App, Context, DeclarationError, Retry, UnknownActivity
 
 
 def paying() -> App:
@@ -54,3 +54,9 @@ async def test_an_activity_that_only_the_engine_knows(make: Harness) -> None:
     having = await engine.start("notify")
     assert await without.result() == "nobody can send mail"
     assert await having.result() == "sent"
+
+
+async def test_what_is_no_function_takes_no_activitys_place(make: Harness) -> None:
+    engine = await make.engine(paying())
+    with raises(DeclarationError, match="takes a function, not 5"):
+        engine.activities["charge"] = 5  # type: ignore[assignment]

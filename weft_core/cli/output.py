@@ -41,6 +41,7 @@ class Output:
     def __init__(self, *, json: bool, quiet: bool) -> None:
         self.json = json
         self.quiet = quiet
+        self.runs: list[str] = []  # that this command sees through: whatever stops it names them
         self.live = sys.stderr is not None and sys.stderr.isatty() and not json and not quiet
         self._colour_out = wants_colour(sys.stdout)
         self._colour_err = wants_colour(sys.stderr)
@@ -107,7 +108,7 @@ class Output:
         """An error: one line and its hint; a JSON document with `--json`."""
         if self.json:
             error = {"code": explained.code, "message": explained.message, "hint": explained.hint}
-            self.document({"error": error, "exit": int(explained.exit)})
+            self.document({"error": error, "exit": int(explained.exit)} | ({"runs": self.runs} if self.runs else {}))
             return
         hint = f" ({explained.hint})" if explained.hint else ""
         print(f"{paint('weft:', 'red', on=self._colour_err)} {explained.message}{hint}", file=sys.stderr, flush=True)

@@ -65,6 +65,7 @@ def resume_command(options: argparse.Namespace, output: Output) -> int:
 
 async def _see_through(engine: Engine, runs: Sequence[RunHandle], options: argparse.Namespace, output: Output) -> int:
     """Wait for the runs' ends, show how they go and what they give; the exit code of the worst."""
+    output.runs = [run.id for run in runs]
     follower = asyncio.create_task(follow(runs, output))
     results = asyncio.gather(*(run.result() for run in runs), return_exceptions=True)
     ended = asyncio.create_task(engine.serve())  # ends only with an error: then no result would ever come

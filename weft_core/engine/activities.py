@@ -7,7 +7,7 @@ import contextvars
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from weft_core.errors import ActivityTimeout, CheckpointError, UnknownActivity
+from weft_core.errors import ActivityTimeout, CheckpointError, DeclarationError, UnknownActivity
 from weft_core.kernel.waits import ActivityWait
 from weft_core.model.app import Activity
 from weft_core.resume.values import ATOMS, SURELY_FITS
@@ -307,6 +307,8 @@ class Activities:
     def __setitem__(self, name: str, function: Callable[..., Any] | Activity[..., Any]) -> None:
         if isinstance(function, Activity):
             function = function.function
+        if not callable(function):
+            raise DeclarationError(f"engine.activities[{name!r}] takes a function, not {function!r}")
         like = self._declared.get(name)
         from weft_core.model.retry import DEFAULT
 

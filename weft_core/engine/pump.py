@@ -398,7 +398,10 @@ class Pump:
             self._fail_waiters()
 
     def _fail_waiters(self) -> None:
-        self._waiters.fail(self.failure or StoreError("the engine has stopped"), self._submissions.withdraw())
+        closed = StoreError(
+            "this engine was closed: the next engine of the store goes on with all that was committed; open one, and ask again"
+        )
+        self._waiters.fail(self.failure or closed, self._submissions.withdraw())
 
     def _arm(self) -> None:
         if self._disarm is not None:

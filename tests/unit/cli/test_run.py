@@ -227,6 +227,7 @@ def test_an_interrupted_run_is_stored_and_goes_on_with_resume(shop: Shop, name: 
         told = json.loads(out)
         assert told["exit"] == Exit.INTERRUPTED
         assert told["error"]["code"] == "interrupted"
+        assert told["runs"] == ["a-1"]
         assert err == ""
     else:
         assert process.returncode == Exit.INTERRUPTED

@@ -23,8 +23,14 @@ async def waiting(ctx: Context, x: object = None) -> object:
 async def test_a_wait_for_a_result_that_is_over_says_whose_and_that_the_run_goes_on() -> None:
     async with TestEngine(app) as engine:
         run = await engine.start(waiting, id="w")
-        with pytest.raises(TimeoutError, match=r"run 'w' has not ended within 0.01 s; it was left alone and goes on"):
+        with pytest.raises(
+            TimeoutError, match=r"run 'w' has not ended within 0.01 s; it was left alone, and goes on unless"
+        ):
             await run.result(timeout="10ms")
+        await run.suspend()
+        with pytest.raises(TimeoutError, match=r"suspended: .* resume\(\) it"):
+            await run.result(timeout="10ms")
+        await run.resume()
         await run.signal("go", 1)
         assert await run.result(timeout="10s") == 1
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from weft_core import App, Context, Engine
-from weft_core.errors import StoreUnavailable
+from weft_core.errors import StoreError, StoreUnavailable
 from weft_core.store.memory import MemoryPlace, MemoryStore
 from weft_core.store.port import Batch
 from weft_core.testing import TestEngine
@@ -29,6 +29,11 @@ async def held(x: int) -> int:
 @app.workflow
 async def two(ctx: Context) -> int:
     return await ctx.run(held, 1) + await ctx.run(held, 2)
+
+
+@app.workflow
+async def waits(ctx: Context) -> None:
+    await ctx.wait_for_signal("go")
 
 
 async def _closed_with_a_result(place: MemoryPlace, fail: bool) -> None:
@@ -86,3 +91,12 @@ async def test_closing_does_not_wait_until_a_failing_store_would_be_tried_again(
     assert done, "the engine waits to try the store again before it closes"
     with pytest.raises(StoreUnavailable):
         await start
+
+
+async def test_who_waits_for_a_result_hears_that_the_next_engine_goes_on() -> None:
+    engine = await TestEngine(app).__aenter__()
+    waiting = asyncio.ensure_future((await engine.start(waits)).result())
+    await engine.settle()
+    await engine.close()
+    with pytest.raises(StoreError, match="closed: the next engine .*; open one, and ask again"):
+        await waiting
