@@ -61,7 +61,7 @@ class Life:
 async def live(scenario: Scenario, world: World, faults: Iterable[Fault]) -> Life:
     """One life of the engine on the world, with faults planted."""
     store = FaultyStore(MemoryStore(world.place), faults)
-    engine = TestEngine(scenario.app(world.ledger), store=store)
+    engine = TestEngine(scenario.app(world.ledger), store=store, patience="50ms")
     engine.host.move_to(world.now_ms)
     try:
         try:

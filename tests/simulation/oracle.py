@@ -253,7 +253,7 @@ def by_asyncio(program: Any) -> Any:
 
 
 async def _by_weft(program: Any) -> Any:
-    async with TestEngine(app) as engine:
+    async with TestEngine(app, patience="50ms") as engine:
         run = await engine.start("main", program)
         await engine.advance(LONGER_THAN_ANY_PROGRAM)
         record = RunRecord.from_json((await engine.store.get([keys.run(run.id)]))[keys.run(run.id)].value)

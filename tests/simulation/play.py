@@ -106,7 +106,7 @@ class Play:
         self.tally.plays += 1
         world.here.append(self.world)
         try:
-            with time_limit(f"a play of seed {self.case.seed}"), mock.patch.object(testing, "PATIENCE_S", 0.004):
+            with time_limit(f"a play of seed {self.case.seed}"), mock.patch.object(testing, "HANGING_S", 0.004):
                 while True:
                     died = await self._live()
                     self.tally.lives += 1
@@ -126,7 +126,7 @@ class Play:
             return kind and Fault(kind=kind, at=call.number, prefix="ready/" if kind == "conflict" else "")
 
         store = FaultyStore(MemoryStore(self.place), plan)
-        engine = TestEngine(app, store=store, restart=self.restart)
+        engine = TestEngine(app, store=store, restart=self.restart, patience="4ms")
         if self.case.kind != "wild" and self.case.script:
             # A patient run takes a signal that is there one turn later than other runs: then something else may be sooner.
             engine._patient = False

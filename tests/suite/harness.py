@@ -52,6 +52,10 @@ def cases(names: str, *values: tuple[Any, ...]) -> Callable[[Callable[..., Await
     return decorate
 
 
+PATIENCE = "50ms"
+"""What the engines here have with activities: they do no work, or wait for ever."""
+
+
 class Harness:
     """Makes engines on one fresh store. `restart` is the mode in which the whole suite is being run."""
 
@@ -62,7 +66,7 @@ class Harness:
 
     async def engine(self, app: App) -> TestEngine:
         """A started engine with a virtual clock."""
-        engine = TestEngine(app, store=await self._make_store(), restart=self.restart)
+        engine = TestEngine(app, store=await self._make_store(), restart=self.restart, patience=PATIENCE)
         self._engines.append(engine)
         return await engine.__aenter__()
 
@@ -70,7 +74,7 @@ class Harness:
         """Another engine, of another app, on the same store; the first is stopped."""
         await engine._halt()
         await engine.store.release()
-        other = TestEngine(app, store=engine.store, restart=self.restart)
+        other = TestEngine(app, store=engine.store, restart=self.restart, patience=PATIENCE)
         other.host.move_to(engine.now_ms)
         self._engines[self._engines.index(engine)] = other
         return await other.__aenter__()

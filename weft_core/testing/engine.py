@@ -8,6 +8,7 @@ from contextvars import Context
 from random import Random
 from typing import Any, Literal
 
+from weft_core.engine.activities import Attempt
 from weft_core.engine.engine import Engine
 from weft_core.engine.host import Host
 from weft_core.errors import DeclarationError
@@ -19,8 +20,10 @@ from weft_core.store.port import Store
 
 START_MS = 1_767_225_600_000
 """When virtual time begins: 2026-01-01T00:00:00Z."""
-PATIENCE_S = 0.05
-"""Real seconds `settle` waits for any of the activities under way to end before it takes them for hanging."""
+PATIENCE: Duration = "2s"
+"""Real time in which one of the activities under way has to end, unless `patience=` says otherwise: else they hang."""
+HANGING_S = 0.05
+"""Real seconds those that were found to hang are given to end all the same, whenever time is about to pass."""
 TURNS_MAX = 1_000_000
 """Timers one `advance` fires before it says that the workflow never stops setting them."""
 
@@ -74,16 +77,24 @@ class TestEngine(Engine):
     `restart="everywhere"` drops every run from memory at every single wait and resumes it from the store; an int is the
     seed of random such points. Time is virtual: `await engine.advance("1h")`. The store (default `memory:`) stays open
     over `crash()`.
+
+    Time passes only when nothing else moves. Activities do their work in real time, so they are waited for as long as one
+    of them ends every `patience`, a duration of real time; then they are taken for hanging, and time passes beside them.
+    Give a short one where tests have activities that wait for ever.
     """
 
     __test__ = False  # pytest would take the class for tests
 
-    def __init__(self, app: App, *, store: str | Store = "memory:", restart: Restart = "never") -> None:
+    def __init__(
+        self, app: App, *, store: str | Store = "memory:", restart: Restart = "never", patience: Duration = PATIENCE
+    ) -> None:
         host = VirtualHost()
         super().__init__(MemoryStore() if isinstance(store, str) else store, app, host=host)
         self._url = store if isinstance(store, str) else None
         self.host: VirtualHost = host
         self.restart = restart
+        self._patience_s = milliseconds(patience) / 1000
+        self._hanging: set[Attempt] = set()
         match restart:
             case "never":
                 pass
@@ -109,8 +120,8 @@ class TestEngine(Engine):
     async def settle(self) -> None:
         """Wait until nothing more can happen without time passing or something arriving.
 
-        Activities under way are waited for as long as one of them ends every PATIENCE_S of real time; those that hang
-        are left hanging, so that their time limits can be tested.
+        Activities under way are waited for with `patience`; those that hang are left hanging, so that their time limits
+        can be tested.
         """
         clock = asyncio.get_running_loop().time
         quiet_since, seen = clock(), None
@@ -121,10 +132,12 @@ class TestEngine(Engine):
             await pump.wait_idle()
             if pump.settled:
                 return
-            found = self.host.begun, pump.under_way
+            under_way = pump.under_way
+            found = self.host.begun, under_way
             if found != seen:
                 quiet_since, seen = clock(), found
-            elif clock() - quiet_since >= PATIENCE_S:
+            elif clock() - quiet_since >= (HANGING_S if self._hanging.issuperset(under_way) else self._patience_s):
+                self._hanging = set(under_way)
                 return
             await asyncio.sleep(0.001)
 

@@ -53,7 +53,7 @@ async def _until(event: threading.Event) -> None:
 async def test_an_activity_that_waits_for_a_thread_uses_up_none_of_its_time() -> None:
     app, free, inside = held()
     with mock.patch("weft_core.engine.host.THREADS_MAX", 1):
-        async with TestEngine(app) as engine:
+        async with TestEngine(app, patience="50ms") as engine:
             first = await engine.start("run", "holds")
             await _until(inside)
             second = await engine.start("run", "limited")
@@ -69,7 +69,7 @@ async def test_an_activity_that_waits_for_a_thread_uses_up_none_of_its_time() ->
 
 async def test_an_activity_that_has_its_thread_is_held_to_its_time() -> None:
     app, free, inside = held()
-    async with TestEngine(app) as engine:
+    async with TestEngine(app, patience="50ms") as engine:
         run = await engine.start("run", "overlong")
         await _until(inside)
         await engine.advance("1m")

@@ -37,7 +37,7 @@ def test_the_loser_of_a_race_is_aborted_when_the_commit_fails(kind: FaultKind, g
         return kind
 
     async def play() -> None:
-        async with TestEngine(app, store=FaultyStore(MemoryStore(), plan)) as engine:
+        async with TestEngine(app, store=FaultyStore(MemoryStore(), plan), patience="50ms") as engine:
             run = await engine.start(main)
             await engine.advance("1m")
             assert failed

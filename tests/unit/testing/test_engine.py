@@ -25,10 +25,29 @@ async def waits_beside(ctx: Context) -> Any:
     return await ctx.race(ctx.run(beats), ctx.sleep("1m"))
 
 
+@app.activity(timeout="1m", retry=Retry(max_attempts=1))
+async def works(turns: int) -> None:
+    for _ in range(turns):
+        await asyncio.sleep(0.001)
+
+
+@app.workflow
+async def works_and_sleeps(ctx: Context) -> None:
+    await ctx.run(works, 200)
+    await ctx.sleep("1h")
+
+
 async def test_time_passes_while_an_activity_gives_heartbeats_and_the_activity_lives() -> None:
-    async with TestEngine(app) as engine:
+    async with TestEngine(app, patience="50ms") as engine:
         run = await engine.start(waits_beside)
         await engine.advance("1m")
+        assert await run.status() == "completed"
+
+
+async def test_time_does_not_pass_while_an_activity_is_at_work() -> None:
+    async with TestEngine(app, patience="1m") as engine:
+        run = await engine.start(works_and_sleeps)
+        await engine.advance("1h")
         assert await run.status() == "completed"
 
 
