@@ -56,10 +56,6 @@ class Outcome:
                 return f"{what}: {a if isinstance(a, str) else a[-3:]} / {b if isinstance(b, str) else b[-3:]}"
         return None
 
-    def says(self, words: str) -> bool:
-        """Whether the words are in an error that was noted or raised."""
-        return words in self.error or any(words in str(effect) for effect in self.trace)
-
 
 class World:
     """One loaded copy of `world.py`, with or without compiling."""

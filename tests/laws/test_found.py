@@ -435,6 +435,19 @@ FOUND = {
 
             show(3, Row.__annotations__, Row.Inside.__annotations__, made().__annotations__)
         """,
+    "super() in a comprehension, which Python 3.11 does not find its way to, where nobody hears of that": """
+        class K(Parent):
+            @unit
+            async def m(self, *args, **kw):
+                try:
+                    show(1, [await super().m(c) for c in t(2, [1])], {super().plain(c): c for c in (await op(3), 4)})
+                except BaseException:
+                    show(5)
+
+        @unit
+        async def main(*args, **kw):
+            await K().m()
+        """,
     "a method called after an await in its arguments stands in the line of its name": """
         @unit
         async def main(*args, **kw):
