@@ -463,7 +463,16 @@ FOUND = {
             return (
                 "text"
                 .upper()
-                .join(*[await op(1)], **{"no": 2})
+                .join(*[await op(1)])
+            )
+        """,
+    "nor one with expanded keywords": """
+        @unit
+        async def main(*args, **kw):
+            return (
+                "text"
+                .upper()
+                .encode(await op(1), **{"errors": "strict"})
             )
         """,
     "an asynchronous iterator is asked in the line of the loop": """
@@ -532,17 +541,19 @@ if sys.version_info >= (3, 12):
     FOUND["bounds of type parameters and values of type aliases are evaluated when somebody asks"] = """
         @unit
         async def main(*args, **kw):
-            number, text, items = int, str, list
+            bound, one, two, items = int, str, bytes, list
             await op(1)
 
-            def function[T: number](item: T) -> T:
+            def function[T: bound](item: T) -> T:
                 return item
 
-            class Row[T: (number, text)]:
+            class Row[T: (one, two)]:
                 pass
 
-            type Numbers = items[number]
-            show(3, Numbers.__value__, function.__type_params__[0].__bound__, Row.__type_params__[0].__constraints__, function(1))
+            type Tree = dict[str, Tree | Leaf]
+            type Leaf = items[str]
+            show(3, Tree.__value__, Leaf.__value__, function(1))
+            show(4, function.__type_params__[0].__bound__, Row.__type_params__[0].__constraints__)
         """
 
 

@@ -157,6 +157,14 @@ class ListLike(list[Any]):
     pass
 
 
+class Peer:
+    """Hashed by identity."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.peers: Any = None
+
+
 class Holder:
     """Cannot be stored: it holds a lock."""
 

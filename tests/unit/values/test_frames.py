@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
@@ -14,7 +15,20 @@ import pydantic
 import pytest
 
 from tests.unit.values import support
-from tests.unit.values.support import MISSING, TABLE, Fiber, Holder, ListLike, Model, Order, Plain, a_unit, codec
+from tests.unit.values.support import (
+    MISSING,
+    TABLE,
+    Fiber,
+    Holder,
+    ListLike,
+    Model,
+    Order,
+    Peer,
+    Plain,
+    a_unit,
+    codec,
+    helper,
+)
 from weft_core.errors import CheckpointError, DecodeError
 from weft_core.resume.values import DEPTH_MAX, FiberEncoder
 
@@ -164,11 +178,45 @@ def test_a_message_names_the_type_of_what_cannot_survive() -> None:
 def test_a_circle_that_reading_could_not_close_is_refused() -> None:
     around: list[Any] = []
     around.append(enumerate(around))
-    error = refusal(plain=[1], around=around)
-    assert (error.variable, error.line) == ("around", 12)
-    assert "part of a circle" in str(error)
-    with pytest.raises(CheckpointError, match="part of a circle"):
-        codec().encode(around)
+    plain: list[Any] = [iter([1])]
+    plain.append(plain)
+    given: Any = functools.partial(helper)
+    given.me = given
+    for circle in (around, given):
+        error = refusal(plain=plain, circle=circle)
+        assert (error.variable, error.line) == ("circle", 12)
+        assert "part of a circle" in str(error)
+        with pytest.raises(CheckpointError, match="part of a circle"):
+            codec().encode(circle)
+
+
+def test_an_error_that_holds_such_a_circle_is_told_without_it() -> None:
+    around: list[Any] = []
+    around.append(enumerate(around))
+    assert str(codec().decode_error(codec().encode_error(ValueError("no", around)))).startswith("('no', ")
+
+
+def test_only_circles_through_something_whole_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step with a circle in its frames costs no reading: an iterator beside it, or inside, is not part of it."""
+    read: list[str] = []
+    monkeypatch.setattr(FiberEncoder, "_read", lambda *_: read.append("read"))
+    tree: dict[str, Any] = {"kids": [], "walk": iter([[1], [2]])}
+    tree["kids"].append({"parent": tree})
+    fiber = Fiber()
+    fiber.keep(fiber.frame({"tree": tree, "beside": iter([tree, frozenset([(1,)])])}))
+    assert read == []
+    tree["kids"].append(enumerate([tree]))
+    fiber.keep(fiber.frame({"tree": tree}))
+    assert read == ["read"]
+
+
+def test_a_hook_that_fails_to_read_is_no_circle() -> None:
+    """Reading a circle again to see that it closes runs hooks, too: what they say then is no reason to refuse."""
+    fiber = Fiber()
+    fiber.codec.registry.register(Temperature, name="temperature", encode=lambda _: 1, decode=lambda _: 1 / 0)
+    one, two = Peer("one"), Peer("two")
+    one.peers, two.peers = frozenset([two]), frozenset([one])
+    fiber.keep(fiber.frame({"one": one, "t": Temperature()}))
 
 
 def test_an_encoder_of_the_apps_that_fails_is_a_refusal() -> None:

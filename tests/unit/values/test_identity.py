@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.values import support
-from tests.unit.values.support import TABLE, Attrs, Colour, Fiber, Order, Point, Slotted, codec, helper
+from tests.unit.values.support import TABLE, Attrs, Colour, Fiber, Order, Peer, Point, Slotted, codec, helper
 from weft_core.errors import CheckpointError
 
 CODEC = codec()
@@ -166,14 +166,6 @@ def test_an_iterator_over_a_dict_that_has_to_wait() -> None:
     found = Fiber().through(iterator=iterator, parent=parent)
     assert [(key.name, value) for key, value in found["iterator"]] == [("b", 2)]
     assert len(found["parent"].kids) == 2
-
-
-class Peer:
-    """Hashed by identity."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.peers: Any = None
 
 
 class Named:

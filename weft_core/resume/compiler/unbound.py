@@ -221,6 +221,9 @@ class _Reads(Visitor):
         for part in [*node.decorator_list, *node.bases, *node.keywords]:
             self.visit(part)
 
+    def visit_TypeAlias(self, node: ast.AST) -> None:
+        """Reads nothing before somebody asks for its value."""
+
     def visit_GeneratorExp(self, node: ast.GeneratorExp) -> None:
         self.visit(node.generators[0].iter)
 

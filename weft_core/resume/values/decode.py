@@ -32,6 +32,10 @@ RESOLVERS: dict[str, Callable[[Decoder, Any], Any]] = {}
 """By tag: a reference to something that is not made here."""
 
 
+class Circle(DecodeError):
+    """Something contains itself, and has to be whole before it is made."""
+
+
 class _Later(Exception):
     """Internal: an immutable value is needed that is still being made. Whoever can wait, waits."""
 
@@ -80,7 +84,10 @@ class Decoder:
             # Nothing is being made now, so what it waits for can be had.
             self.finish()
             self._last = True
-            return self._numbered(node, kind)
+            try:
+                return self._numbered(node, kind)
+            except _Later:
+                raise Circle("stored data contains a value that is made of itself")
         finally:
             self._depth -= 1
             if not self._depth:
@@ -96,11 +103,12 @@ class Decoder:
                     del self._unfilled[key]
             if self._unfilled.keys() == before:
                 if self._early is not None:
-                    raise self._trouble or DecodeError("stored data contains a value that is made of itself")
+                    why = "" if self._trouble is None else f" ({type(self._trouble).__name__}: {self._trouble})"
+                    raise Circle(f"stored data contains a value that is made of itself{why}") from self._trouble
                 self._early = []
         for thing, value in self._early or ():
             if hash(thing) != value:
-                raise DecodeError(f"stored data contains a {type(thing).__name__} whose hash depends on itself")
+                raise Circle(f"stored data contains a {type(thing).__name__} whose hash depends on itself")
         self._early = None
         self._depth -= 1
 

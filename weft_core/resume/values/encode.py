@@ -14,6 +14,7 @@ from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from weft_core.errors import DecodeError
+from weft_core.resume.values.decode import Circle
 from weft_core.resume.values.limits import DEPTH_MAX, VALUE_BYTES_MAX
 from weft_core.resume.values.refusal import Refusal, key_part
 from weft_core.resume.values.registry import Registry
@@ -36,8 +37,6 @@ NODES: dict[type, Handler] = {}
 CAREFUL_ATOMS: frozenset[type] = frozenset({bool, type(None)})
 _PAIR = "[\ud800-\udbff][\udc00-\udfff]"
 _INT_BITS_MAX = 8_192  # well under the 4,300 digits that Python converts
-_OPEN = object()  # what the memo holds of a value while its own node is being made
-_WHOLE = ('"$class"', '"$frozenset"', '"$iter"', '"$partial"')  # what is made of contents that are there already
 
 
 class Encoder:
@@ -56,6 +55,7 @@ class Encoder:
         "registry",
         "told",
         "units",
+        "wholes",
     )
 
     def __init__(self, registry: Registry, known: dict[int, Any], *, careful: bool = False) -> None:
@@ -69,8 +69,9 @@ class Encoder:
         self.find: Callable[[Any], Node] | None = None
         self.units: Iterable[Any] = ()
         self.keep: list[object] = []
-        self.circular = False  # whether something contains itself
         self.depth = 0
+        self.wholes: list[int] = []  # depths of what is open and is made of contents that are there already
+        self.circular = False  # whether such a thing contains itself
 
     def value(self, x: Any) -> Node:
         """The node of a value. Raises `Refusal`."""
@@ -84,8 +85,10 @@ class Encoder:
         if key in self.memo:
             if key in self.told:
                 raise self.told[key].again()
-            if self.memo[key] is _OPEN:
-                self.circular = True
+            if self.wholes:
+                depth = self.memo[key]
+                if type(depth) is int and self.wholes[-1] >= depth:
+                    self.circular = True
             return self.reference(key, [])
         if key in self.known:
             node = self.known_node(x, self.known[key])
@@ -99,7 +102,7 @@ class Encoder:
         self.depth += 1
         if self.depth > DEPTH_MAX:
             raise Refusal(x, f"it is nested more than {DEPTH_MAX} deep (DEPTH_MAX)", "flatten it")
-        self.memo[key] = _OPEN
+        self.memo[key] = self.depth  # as long as it is open
         node = handler(self, x)
         self.memo[key] = node
         self.depth -= 1
@@ -121,6 +124,7 @@ class Encoder:
     def undo(self, mark: tuple[int, int, int, int]) -> None:
         """Forget what was met since."""
         memo, told, refs, self.depth = mark
+        self.wholes = [depth for depth in self.wholes if depth <= self.depth]
         for table, length in ((self.memo, memo), (self.told, told)):
             while len(table) > length:
                 table.popitem()
@@ -136,7 +140,7 @@ class Encoder:
     def itself(self, x: Any, node: Node) -> Node:
         """The node of a leaf that equals nothing but by being the same object: met again, a reference."""
         key = id(x)
-        if self.memo.get(key, _OPEN) is not _OPEN:  # the first of a type that is met late is open when it comes here
+        if type(self.memo.get(key, 0)) is not int:  # the first of a type that is met late is open when it comes here
             return self.reference(key, [])
         self.keep.append(x)
         self.memo[key] = node
@@ -314,8 +318,9 @@ def encode_tree(
 ) -> str:
     """The text of the tree that `build` makes with a new encoder; again with a careful one where that is needed.
 
-    `new(careful)` makes the encoder, `render` the text, `read` the value again, or raises `DecodeError`: that is asked
-    where a circle may be one that cannot be closed again. Raises `Refusal`.
+    `new(careful)` makes the encoder, `render` the text, `read` the value again, or raises `Circle`: that is asked where
+    a circle may be one that cannot be closed again, unless it has large values, which are not read to see that.
+    Raises `Refusal`.
     """
 
     def make(*, careful: bool) -> tuple[Encoder, str]:
@@ -332,11 +337,13 @@ def encode_tree(
     else:
         if "\\ud" in text:
             encoder, text = make(careful=True)
-    if encoder.circular and read is not None and any(tag in text for tag in _WHOLE):
+    if encoder.circular and read is not None and '"$large"' not in text:
         try:
             read(text)
-        except DecodeError:
+        except Circle:
             raise circle()
+        except DecodeError:
+            pass  # something else is the matter, and not with a circle
     return checked(text)
 
 
@@ -347,6 +354,18 @@ def circle() -> Refusal:
         "it is part of a circle that cannot be put together again: something in it must be whole before it is made",
         "keep a key or a number in one of the two directions, or leave the iterator out of what it goes over",
     )
+
+
+def whole(handler: Handler) -> Handler:
+    """A handler of things that are made of contents which are there already: a circle through one may not close again."""
+
+    def open_whole(encoder: Encoder, x: Any) -> Node:
+        encoder.wholes.append(encoder.depth)
+        node = handler(encoder, x)
+        encoder.wholes.pop()
+        return node
+
+    return open_whole
 
 
 def checked(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from weft_core.resume.habits import instead_of
 from weft_core.resume.operation import Operation
 from weft_core.resume.values import types as families
-from weft_core.resume.values.encode import LEAVES, NODES, Encoder, Handler, Node
+from weft_core.resume.values.encode import LEAVES, NODES, Encoder, Handler, Node, whole
 from weft_core.resume.values.refusal import ANYTHING_ELSE, TO_THE_TOP, Refusal, type_name
 from weft_core.resume.values.registry import Registered, Registry
 
@@ -31,14 +31,14 @@ def _find(registry: Registry, kind: type) -> Handler | None:
 
     registered = registry.registered.get(kind)
     if registered is not None and registered.encode is not None:
-        hooked = registry.handlers[kind] = _hooked(registered)
+        hooked = registry.handlers[kind] = whole(_hooked(registered))
         return hooked
     handler = NODES.get(kind) or _late(kind)
     if handler is not None:
         return handler
     found: Handler | None
     if kind in ITERATORS:
-        found = ITERATORS[kind]
+        found = whole(ITERATORS[kind])
     elif issubclass(kind, BuiltinFunctionType):
         found = NODES[BuiltinFunctionType]  # methods that are handed their class, as those of patterns
     elif issubclass(kind, type):

@@ -7,7 +7,7 @@ Identity is kept across all frames of the fiber: references count through the lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import CellType
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from weft_core.errors import CheckpointError, DecodeError
 from weft_core.resume.habits import instead_of
 from weft_core.resume.values.chain import ChainWriter, frame_head
 from weft_core.resume.values.codec import ValueCodec
-from weft_core.resume.values.decode import Decoder, Node, as_dict, as_int, as_list, as_str, guarded, parse
+from weft_core.resume.values.decode import Circle, Decoder, Node, as_dict, as_int, as_list, as_str, guarded, parse
 from weft_core.resume.values.encode import Encoder, checked, circle, encode_tree, write
 from weft_core.resume.values.limits import LARGE_VALUE_BYTES
 from weft_core.resume.values.refusal import Refusal, type_name
@@ -23,7 +23,6 @@ from weft_core.resume.values.registry import NO_EXTERNALS, Externals
 
 if TYPE_CHECKING:
     from weft_core.resume import FrameImage, Unit
-    from weft_core.resume.values.large import Large
     from weft_core.resume.values.large_reader import LargeReader
     from weft_core.resume.values.large_values import LargeValues
 
@@ -99,17 +98,16 @@ class FiberEncoder:
                 return text if len(text) < LARGE_VALUE_BYTES else checked(text)
         except (ValueError, RecursionError):
             pass
-        return self._text(frames, self._new, {})
+        return self._text(frames, self._new)
 
     def _new(self, careful: bool) -> Encoder:
         return Encoder(self._registry, self._known, careful=careful)
 
-    def _text(self, frames: Sequence[FrameImage], new: Callable[[bool], Encoder], large: Mapping[int, Large]) -> str:
+    def _text(self, frames: Sequence[FrameImage], new: Callable[[bool], Encoder]) -> str:
         def read(text: str) -> None:
-            texts = {digest: part for value in large.values() for digest, part in value.texts()}
             try:
-                guarded(lambda: self._read(parse(text), text, texts.__getitem__))
-            except DecodeError:
+                guarded(lambda: self._read(parse(text), text, dict[str, str]().__getitem__))
+            except Circle:
                 raise self._circle(frames) from None
 
         return encode_tree(
@@ -183,7 +181,7 @@ class FiberEncoder:
         try:
             for _ in range(_ROUNDS_MAX):
                 large.refresh()
-                text = self._text(frames, new, large.by_id)
+                text = self._text(frames, new)
                 unused = [value for key, value in large.by_id.items() if key not in used[-1].whole]
                 inside = [value for value in unused if id(value.value) in used[-1].touched]
                 for value in unused:
@@ -200,7 +198,7 @@ class FiberEncoder:
                 return EncodedFrames(text, texts, frozenset(texts))
             # Values that cannot be kept apart: everything in line, which is always right.
             large.bar_all()
-            return EncodedFrames(self._text(frames, self._new, {}), {}, _NONE)
+            return EncodedFrames(self._text(frames, self._new), {}, _NONE)
         finally:
             large.settle()
 

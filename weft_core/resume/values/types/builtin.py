@@ -9,7 +9,7 @@ from typing import Any
 
 from weft_core.errors import DecodeError
 from weft_core.resume.values.decode import FILLERS, MAKERS, RESOLVERS, Decoder, as_dict, as_int, as_list, as_str
-from weft_core.resume.values.encode import LEAVES, NODES, Encoder, Node
+from weft_core.resume.values.encode import LEAVES, NODES, Encoder, Node, whole
 
 
 def _bytes(_encoder: Encoder, x: bytes) -> Node:
@@ -118,7 +118,7 @@ def _make_frozenset(decoder: Decoder, payload: Any) -> frozenset[Any]:
 
 
 NODES[set] = _set
-NODES[frozenset] = _frozenset
+NODES[frozenset] = whole(_frozenset)
 MAKERS["$set"] = lambda _decoder, _payload: set()
 FILLERS["$set"] = _fill_set
 MAKERS["$frozenset"] = _make_frozenset

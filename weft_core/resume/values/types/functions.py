@@ -26,7 +26,7 @@ from typing import Any
 from weft_core.errors import DecodeError, NotDurable
 from weft_core.resume.compiled import own_name
 from weft_core.resume.values.decode import FILLERS, MAKERS, RESOLVERS, Decoder, as_dict, as_list, as_str
-from weft_core.resume.values.encode import NODES, Encoder, Node
+from weft_core.resume.values.encode import NODES, Encoder, Node, whole
 from weft_core.resume.values.refusal import TO_THE_TOP, Refusal, type_name
 from weft_core.resume.values.registry import Registry, has_unit
 from weft_core.resume.values.types.builtin import check_keys
@@ -361,7 +361,7 @@ def _make_partial(decoder: Decoder, payload: Any) -> partial[Any]:
     return made
 
 
-NODES[partial] = _partial
+NODES[partial] = whole(_partial)
 MAKERS["$partial"] = _make_partial
 
 
