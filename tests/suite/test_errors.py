@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import subprocess
+import threading
 import traceback
 import zoneinfo
 from dataclasses import dataclass
@@ -87,6 +88,15 @@ def errors() -> tuple[App, list[str]]:
 
         await ctx.sleep(1)
         return [half(5), dumps([1]), tree.fromstring("<a/>").tag]
+
+    @app.workflow
+    async def hands_over(ctx: Context) -> list[Any]:
+        try:
+            await ctx.run(release, threading.Lock())
+        except CheckpointError as error:
+            assert error.__traceback__ is not None
+            return [error.filename, error.line, error.__traceback__.tb_lineno]
+        return []
 
     @app.workflow
     async def keeps(ctx: Context, how: str) -> Any:
@@ -183,6 +193,13 @@ async def test_what_is_refused_is_named_as_people_know_it(make: Harness, how: st
     with raises(CheckpointError, match=text):
         await run.result()
     assert released == []
+
+
+async def test_an_argument_that_cannot_be_stored_is_told_with_its_await(make: Harness) -> None:
+    app, released = errors()
+    engine = await make.engine(app)
+    filename, line, awaited = await (await engine.start("hands_over")).result()
+    assert (filename, line, released) == (errors.__code__.co_filename, awaited, [])
 
 
 async def test_what_a_workflow_imports_in_its_body_is_there_after_a_wait(make: Harness) -> None:

@@ -333,6 +333,21 @@ async def test_a_run_of_an_unknown_workflow_that_never_began_can_be_cancelled(ma
     assert [row.key for row in await engine.store.scan("", "~") if "stranded" in row.key] == ["run/stranded"]
 
 
+async def test_cancelling_a_run_that_began_waits_for_who_knows_its_workflow(make: Harness) -> None:
+    app, log = order()
+    engine = await make.engine(app)
+    run = await engine.start("order", 1, id="stranded")
+    await engine.settle()
+    engine = await make.reopen(engine, App("other"))
+    await engine.handle(run.id).cancel("enough")
+    await engine.settle()
+    assert await engine.handle(run.id).status() == "suspended"
+    assert len(await engine.store.scan("inbox/", "inbox0")) == 1
+    engine = await make.reopen(engine, app)
+    assert "enough" in str(await raised(engine.handle(run.id).result(), RunCancelled))
+    assert log == ["reserve 1", "release"]
+
+
 async def test_timers_of_parked_runs_hide_no_other(make: Harness) -> None:
     from weft_core.engine import agenda
     from weft_core.store import keys

@@ -144,7 +144,8 @@ class TestEngine(Engine):
     async def advance(self, duration: Duration) -> None:
         """Let virtual time pass, firing every timer on the way at its own instant.
 
-        An activity that gives heartbeats in real time is alive in virtual time, too: right before each instant it may.
+        An activity with a heartbeat limit may give one right before each instant. It has the patience the others have;
+        when that is over it must do so every 50 ms of real time (`HANGING_S`), or its limit passes in virtual time.
         """
         end = self.host.now_ms() + milliseconds(duration)
         for _ in range(TURNS_MAX):
