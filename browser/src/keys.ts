@@ -74,15 +74,19 @@ export function checkSignalId(id: string): string {
   return id;
 }
 
-/** The text that `quote` was given. */
+/** The text that `quote` was given; a component that it never made, as it is: one damaged key hides no other. */
 export function unquote(component: string): string {
   if (component === "~") return "";
   const byte = (digits: string) => Number.parseInt(digits, 16) & 63;
-  return decodeURIComponent(
-    component.replace(SURROGATE, (_, high: string, low: string) =>
-      String.fromCharCode(0xd000 | (byte(high) << 6) | byte(low)),
-    ),
-  );
+  try {
+    return decodeURIComponent(
+      component.replace(SURROGATE, (_, high: string, low: string) =>
+        String.fromCharCode(0xd000 | (byte(high) << 6) | byte(low)),
+      ),
+    );
+  } catch {
+    return component;
+  }
 }
 
 /** The first key after every key that starts with `prefix` (which ends in `/`). */

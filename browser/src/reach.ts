@@ -10,8 +10,8 @@ const SERVER_ERRORS = 500;
 const NOT_FETCHED =
   /failed to fetch|networkerror|load failed|importing a module script failed|loading dynamically imported|request failed/i;
 
-/** The answer to a request. Rejects with `Unreachable`, or with an error that ends in `remedy`. */
-export async function ask(url: string, remedy: string, method: "GET" | "HEAD" = "GET"): Promise<Response> {
+/** The answer to a request; a page only if `page`. Rejects with `Unreachable`, or with an error that ends in `remedy`. */
+export async function ask(url: string, remedy: string, method = "GET", page = false): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(url, { method });
@@ -19,9 +19,8 @@ export async function ask(url: string, remedy: string, method: "GET" | "HEAD" = 
     throw new Unreachable(`${url} cannot be reached (${cause})`, { cause });
   }
   const { ok, status, headers } = response;
-  // Hosts of single pages answer with their page where there is no such file; nothing of an engine is a page.
-  const page = headers.get("content-type")?.startsWith("text/html");
-  if (ok && !page) return response;
+  // Hosts of single pages answer with their page where there is no such file.
+  if (ok && (page || !headers.get("content-type")?.startsWith("text/html"))) return response;
   if (status >= SERVER_ERRORS || status === TIMEOUT || status === TOO_MANY_REQUESTS) {
     throw new Unreachable(`${url} cannot be had at the moment: the server answers ${status}`);
   }

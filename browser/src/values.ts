@@ -200,7 +200,7 @@ class Decoder {
       case "$ref":
         return this.raise(this.#target(payload));
       case "$float":
-        return { nan: Number.NaN, inf: Number.POSITIVE_INFINITY, "-inf": Number.NEGATIVE_INFINITY }[String(payload)];
+        return Number(String(payload).replace("inf", "Infinity"));
       case "$int": {
         const hex = String(payload);
         return hex.startsWith("-") ? -BigInt(hex.slice(1)) : BigInt(hex);

@@ -68,6 +68,17 @@ test("a damaged record is listed with its problem and hides no other", async () 
   other.close();
 });
 
+test("a record under a key that is no run's hides no other", async () => {
+  const other = await openStore("damaged keys");
+  await other.commit({ put: { "run/%E9": "damaged", "run/%zz": "damaged", [keys.run("b")]: '{"id":"b"' } });
+  const listed = await runs.list(other, {});
+  assert.deepEqual(
+    listed.map(({ id, problem }) => [id, problem?.code]),
+    ["%E9", "%zz", "b"].map((id) => [id, "decode"]),
+  );
+  await other.close();
+});
+
 test("an id that no run can have is refused at the start and not found anywhere else", async () => {
   const impossible = "\u540d".repeat(200);
   await assert.rejects(start(store, "order", undefined, { id: impossible }), { code: "declaration" });
@@ -201,6 +212,26 @@ test("messages that are sent at once arrive in order, at the cost of one commit 
   assert.deepEqual(await arrived("a"), names);
   assert.deepEqual(await arrived("b"), ["once"]);
   assert.equal(commits, names.length + 1);
+  await other.close();
+});
+
+test("a message that fails fails none of those that wait behind it", async () => {
+  const other = await openStore("behind");
+  await start(other, "order", 1, { id: "r" });
+  let failing = 1;
+  const full = {
+    name: other.name,
+    get: (names) => other.get(names),
+    commit: async (batch) => {
+      if (failing-- > 0) throw Object.assign(new Error("no room"), { code: "store_full" });
+      return other.commit(batch);
+    },
+  };
+  const sent = ["one", "two", "three"].map((name) => send(full, "r", "signal", { name }));
+  const outcomes = (await Promise.allSettled(sent)).map(({ reason }) => reason?.code);
+  assert.deepEqual(outcomes, ["store_full", undefined, undefined]);
+  const arrived = (await other.scan("inbox/", "inbox0")).map((row) => JSON.parse(row.value).name);
+  assert.deepEqual(arrived, ["two", "three"]);
   await other.close();
 });
 

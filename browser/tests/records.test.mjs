@@ -175,6 +175,9 @@ test("a stored node is known by itself, in whole or in part; an object like it i
   assert.equal(values.encode(read, "x"), `{"who":${again},"same":${again}}`);
   assert.equal(values.encode([who.$object[1].born], "x"), '[{"$date":"1815-12-10"}]');
   assert.equal(values.encode({ ...who.$object[1].born }, "x"), '{"$dict":[["$date","1815-12-10"]]}');
+  const [one, other] = values.decode(values.parseJson('{"$deque":[[1],{"$ref":2}]}')).$deque;
+  assert.equal(one, other);
+  assert.equal(values.encode([one, other], "x"), "[[1],[1]]"); // parts that were shared are two
   assert.throws(() => {
     who.$object[1].born.$date = "1815-12-11";
   }, TypeError);
@@ -245,6 +248,26 @@ print(json.dumps({"limit": DEPTH_MAX, "again": [answer(x) for x in read], "deepe
       );
     }
   }
+});
+
+test("a stored node goes back however deep: its text is deeper than its value", () => {
+  const text = python(
+    `from collections import deque
+from weft_core.resume.values import Registry, ValueCodec
+value = 1
+for _ in range(told):
+    value = deque([value])
+print(json.dumps(ValueCodec(Registry()).encode(value)))`,
+    values.DEPTH_MAX - 1,
+  );
+  assert.equal(values.encode([values.decode(values.parseJson(text))], "x"), `[${text}]`);
+});
+
+test("floats that are no numbers stay so both ways", () => {
+  const text = '[{"$float":"nan"},{"$float":"inf"},{"$float":"-inf"}]';
+  const read = values.decode(values.parseJson(text));
+  assert.deepEqual(read, [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+  assert.equal(values.encode(read, "x"), text);
 });
 
 test("a zero below zero stays one both ways", () => {

@@ -415,6 +415,11 @@ test("an owner forgets the numbers of old commits, a new owner those of the one 
   await store.commit({ put: { a: "" } });
   assert.deepEqual(await numbered(), [202, 403, 604, 605]); // the first after each owner, and the latest
   assert.equal(last, 603);
+  await store.release();
+  await page.commit({ put: { page: "" } });
+  await store.acquire();
+  await store.commit({ put: { a: "" } });
+  assert.deepEqual(await numbered(), [202, 403, 604, 607]); // who owns it again owns it anew
 });
 
 test("scans keep bounds, limit, direction", async () => {
@@ -513,6 +518,43 @@ test("a commit is repeated safely also when it was lost on its second try", asyn
   undo();
   assert.equal(times, 3);
   assert.equal(await values(store), "a=2 b=1");
+});
+
+test("what an owner knows of rows holds no longer when others have committed, also where its own commit goes through", async () => {
+  const name = newName();
+  const [owner, page] = [await open(name), await open(name)];
+  await owner.acquire();
+  const version = await owner.commit({ put: { a: "1" } });
+  await owner.commit({ put: { b: "1" } });
+  const newer = await page.commit({ put: { a: "page" } });
+  await owner.commit({ put: { b: "2" } });
+  await assert.rejects(owner.commit({ expect: { a: version }, put: { a: "owner" } }), isConflict("a", version, newer));
+  assert.equal(await values(owner), "a=page b=2");
+});
+
+test("nor when others have committed between a lost commit and its repetition", async () => {
+  const name = newName();
+  const [owner, page] = [await open(name), await open(name)];
+  await owner.acquire();
+  const version = await owner.commit({ put: { a: "1" } });
+  let newer;
+  const undo = tamper((begin) => {
+    undo();
+    const transaction = begin();
+    Object.defineProperty(transaction, "onabort", {
+      set(told) {
+        transaction.addEventListener("abort", async () => {
+          newer = await page.commit({ put: { a: "page" } });
+          told();
+        });
+      },
+    });
+    transaction.commit = () => transaction.abort();
+    return transaction;
+  });
+  assert.equal(await owner.commit({ put: { b: "1" } }), version + 2);
+  await assert.rejects(owner.commit({ expect: { a: version }, put: { a: "owner" } }), isConflict("a", version, newer));
+  assert.equal(await values(owner), "a=page b=1");
 });
 
 test("a connection that stays dead is reported; whether it was applied is said to be unknown", async () => {

@@ -94,6 +94,14 @@ def test_what_is_missing_for_good_stays_a_failure(browser: Browser) -> None:
         page.evaluate("it.engine.kill()")
 
 
+def test_a_page_among_the_files_of_an_app_is_a_file_like_any_other(browser: Browser) -> None:
+    page = browser.page()
+    files = {"app.py": "/pages/app.py", "mails/thanks.html": "/pages/blank.html", "old.HTM": "/pages/blank.html"}
+    open_weft(page, files=files)
+    page.wait_for_function("['serving', 'failed'].includes(it.engine.view.phase)")
+    assert page.evaluate("it.engine.view.phase") == "serving", page.evaluate("it.engine.view.message")
+
+
 def test_a_client_that_is_closed_or_killed_while_it_waits_tries_no_more(browser: Browser) -> None:
     page = browser.page()
     open_weft(page, packages=["/made/none.whl"], engine=False)

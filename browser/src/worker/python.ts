@@ -77,7 +77,7 @@ function hung(): Promise<never> {
 async function loadFiles(python: PyodideAPI, files: readonly AppFile[]): Promise<void> {
   await Promise.all(
     files.map(async ({ path, url }) => {
-      const response = await ask(url, `it was given in \`files\` for ${path}`);
+      const response = await ask(url, `it was given in \`files\` for ${path}`, "GET", /\.html?$/i.test(path));
       const target = `${APP_FOLDER}/${path}`;
       python.FS.mkdirTree(target.slice(0, target.lastIndexOf("/")));
       python.FS.writeFile(target, new Uint8Array(await response.arrayBuffer()));
