@@ -6,6 +6,7 @@ import random
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from textwrap import dedent
 from types import ModuleType
 
 from tests.laws.apart import as_it_says
@@ -44,6 +45,14 @@ class Report:
 def check(seed: int, report: Report, *, answers: int = ANSWERS) -> list[str]:
     """Every law for the program of a seed. Adds to the report; gives the violations."""
     return check_program(program(seed), report, answers=answers)
+
+
+def holds(source: str) -> None:
+    """Fail unless every law holds for a program that is written out."""
+    report = Report()
+    check_program(Program(0, dedent(source), {}), report, answers=60)
+    assert report.broken == []
+    assert report.executions == 60
 
 
 def check_program(made: Program, report: Report, *, answers: int = ANSWERS) -> list[str]:
@@ -117,4 +126,4 @@ def _site(operation: str) -> int:
     return int(operation.split()[1])
 
 
-__all__ = ["Outcome", "Report", "check", "check_program"]
+__all__ = ["Outcome", "Report", "check", "check_program", "holds"]
